@@ -1,0 +1,1 @@
+//! The XDP program that steers frames, and typed access to its maps.

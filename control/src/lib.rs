@@ -1,0 +1,1 @@
+//! The wirepath runtime and command.

@@ -1,0 +1,2 @@
+//! Services on the stack: echo, discard, chargen.
+#![forbid(unsafe_code)]

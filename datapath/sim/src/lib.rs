@@ -1,0 +1,2 @@
+//! A virtual network and clock for the stack.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! One worker of the stack.
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! The AF_XDP device.

@@ -1,0 +1,1 @@
+//! The rules of style that the compiler cannot check.
