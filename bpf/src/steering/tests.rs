@@ -1,0 +1,6 @@
+use super::*;
+
+#[test]
+fn the_kernel_takes_the_program() {
+    Steering::load().unwrap();
+}
