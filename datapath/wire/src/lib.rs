@@ -1,5 +1,32 @@
 //! Bytes to values and back, for every protocol the stack speaks.
+//!
+//! Each protocol is a module with a value type, a `parse` and an `emit`, which are inverses:
+//! `parse` borrows the bytes and answers with a value or the [`Error`] that names what is wrong;
+//! `emit` writes to the front of a buffer and answers how many bytes it took, or `None` where the
+//! buffer is too short. No input makes either panic.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
 
+pub mod checksum;
+pub mod ethernet;
+pub mod ip;
+pub mod ipv4;
+pub mod ipv6;
 pub mod seq;
 pub mod tcp;
+pub mod tuple;
+
+mod error;
+#[cfg(test)]
+mod fixtures;
+
+pub use error::Error;

@@ -85,7 +85,7 @@ impl Add<u32> for SeqNum {
 
 impl AddAssign<u32> for SeqNum {
     fn add_assign(&mut self, bytes: u32) {
-        *self = *self + bytes;
+        *self = Self(self.0.wrapping_add(bytes));
     }
 }
 

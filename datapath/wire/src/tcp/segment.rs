@@ -162,8 +162,9 @@ impl Segment<'_> {
     /// SEG.LEN: bytes of text, counting SYN and FIN as one each (RFC 9293 3.4).
     #[must_use]
     pub fn len(&self) -> u32 {
-        let controls = self.has(Flags::SYN) as u32 + self.has(Flags::FIN) as u32;
-        (self.payload.len() as u32).saturating_add(controls)
+        (self.payload.len() as u32)
+            .saturating_add(self.has(Flags::SYN).into())
+            .saturating_add(self.has(Flags::FIN).into())
     }
 
     /// Whether it takes no sequence space.
@@ -174,6 +175,7 @@ impl Segment<'_> {
 
     /// The sequence number just after the segment.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "sequence numbers wrap")]
     pub fn end(&self) -> SeqNum {
         self.header.seq + self.len()
     }
