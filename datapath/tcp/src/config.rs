@@ -1,0 +1,114 @@
+//! What a connection may be told.
+
+use wirepath_wire::tcp::WindowScale;
+
+use crate::limits;
+use crate::time::Millis;
+
+/// Settings of one connection. A listener holds one and gives it to each connection it accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes that may wait for acknowledgment, from 2 KiB to 2 MiB.
+    pub send_buffer: u32,
+    /// Bytes that may wait for the application, from 2 KiB to 2 MiB; the most we ever advertise.
+    pub receive_buffer: u32,
+    /// First RTO, and least time to the first SYN retransmission: RFC 6298 2.1.
+    pub initial_rto: Millis,
+    /// Least RTO. RFC 6298 2.4 says 1 s; Linux's 200 ms is the default (docs/decisions.md).
+    pub min_rto: Millis,
+    /// Largest RTO after back-off, at least 60 s: RFC 6298 2.5.
+    pub max_rto: Millis,
+    /// Longest that an ACK waits for data to ride on: RFC 9293 3.8.6.3, under 500 ms (MUST-40).
+    pub delayed_ack: Millis,
+    /// R2: unacknowledged for this long, the connection is given up: RFC 9293 3.8.3, at least 100 s
+    /// (SHLD-11).
+    pub user_timeout: Millis,
+    /// R2 for SYN: RFC 9293 3.8.3, at least 3 minutes (MUST-23).
+    pub syn_timeout: Millis,
+    /// Maximum segment lifetime; TIME-WAIT lasts twice as long. RFC 9293 3.4.2 says 2 minutes;
+    /// Linux's TIME-WAIT of 60 s is the default (docs/decisions.md).
+    pub msl: Millis,
+    /// How long FIN-WAIT-2 waits for the peer once nobody reads any more.
+    pub fin_wait_2: Millis,
+    /// Keep-alive, off by default: RFC 9293 3.8.4 (MUST-24, MUST-25).
+    pub keep_alive: Option<KeepAlive>,
+    /// Nagle's algorithm: RFC 9293 3.7.4 (SHLD-7); off sends every byte at once (MUST-17).
+    pub nagle: bool,
+    /// Offer and accept timestamps: RFC 7323 3.
+    pub timestamps: bool,
+    /// Offer and accept SACK: RFC 2018.
+    pub sack: bool,
+    /// Offer and accept window scaling: RFC 7323 2.
+    pub window_scaling: bool,
+}
+
+/// Keep-alive settings: RFC 9293 3.8.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Idle time before the first probe (MUST-27, MUST-28).
+    pub idle: Millis,
+    /// Time between probes.
+    pub interval: Millis,
+    /// Unanswered probes after which the connection is dead, at least 2 (MUST-29).
+    pub probes: u8,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self {
+            idle: Millis::from_secs(7200),
+            interval: Millis::from_secs(75),
+            probes: 9,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            send_buffer: 256 << 10,
+            receive_buffer: 256 << 10,
+            initial_rto: Millis(1_000),
+            min_rto: Millis(200),
+            max_rto: Millis::from_secs(120),
+            delayed_ack: Millis(40),
+            user_timeout: Millis::from_secs(300),
+            syn_timeout: Millis::from_secs(180),
+            msl: Millis::from_secs(30),
+            fin_wait_2: Millis::from_secs(60),
+            keep_alive: None,
+            nagle: true,
+            timestamps: true,
+            sack: true,
+            window_scaling: true,
+        }
+    }
+}
+
+impl Config {
+    /// The same settings with every value inside its range.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        let buffer = |bytes: u32| bytes.clamp(limits::BUFFER_MIN, limits::BUFFER_MAX);
+        let at_least_two = |k: KeepAlive| KeepAlive {
+            probes: k.probes.max(2),
+            ..k
+        };
+        Self {
+            send_buffer: buffer(self.send_buffer),
+            receive_buffer: buffer(self.receive_buffer),
+            delayed_ack: self.delayed_ack.min(Millis(499)),
+            max_rto: self.max_rto.max(self.min_rto),
+            keep_alive: self.keep_alive.map(at_least_two),
+            ..self
+        }
+    }
+
+    /// The shift that lets the window field reach the whole receive buffer: RFC 7323 2.2.
+    #[must_use]
+    pub fn window_scale(&self) -> WindowScale {
+        let unscaled = u32::from(u16::MAX);
+        let shift = (0..WindowScale::MAX.shift()).find(|&s| (unscaled << s) >= self.receive_buffer);
+        shift.map_or(WindowScale::MAX, WindowScale::clamped)
+    }
+}

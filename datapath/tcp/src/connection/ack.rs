@@ -1,0 +1,185 @@
+//! The fifth step of SEGMENT ARRIVES, check the ACK field: RFC 9293 3.10.7.4.
+
+use wirepath_wire::tcp::{Flags, Segment};
+
+use super::verdict::Stop;
+use super::{CloseReason, Connection, DropReason, Pending};
+use crate::buffer::BlockPool;
+use crate::congestion::AckSample;
+use crate::limits::HALF_CLOSED_IDLE;
+use crate::recovery::Progress;
+use crate::reset;
+use crate::snd::Fin;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+impl Connection {
+    pub(super) fn check_ack(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'_>,
+        pool: &mut BlockPool,
+    ) -> Result<(), Stop> {
+        if !segment.has(Flags::ACK) {
+            return Err(Stop::Drop(DropReason::NoAck));
+        }
+        let ack = segment.header.ack;
+        if self.state == State::SynReceived {
+            self.check_ack_in_syn_received(segment)?;
+        }
+        // RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window.
+        let oldest = self.snd.una - self.snd.max_wnd;
+        if ack.after(self.snd.nxt) || ack.before(oldest) {
+            self.challenge(now, segment);
+            return Err(Stop::Drop(DropReason::UnacceptableAck));
+        }
+        let window = self.negotiated.snd_scale.bytes(segment.header.window);
+        if ack.after(self.snd.una) {
+            self.on_new_ack(now, segment, pool);
+        } else if self.is_duplicate_ack(segment, window) {
+            self.on_duplicate_ack();
+        }
+        if self.snd.update_window(segment.header.seq, ack, window) {
+            self.on_window_change(now);
+        } else if self.timers.is_armed(Timer::Persist) {
+            // RFC 9293 3.8.6.1 (MUST-37): the peer answers, so the connection stays.
+            self.liveness.unanswered = Instant::NEVER;
+        }
+        self.check_fin_acked(now)
+    }
+
+    fn check_ack_in_syn_received(&mut self, segment: &Segment<'_>) -> Result<(), Stop> {
+        let ack = segment.header.ack;
+        if ack.at_or_before(self.snd.una) || ack.after(self.snd.nxt) {
+            return Err(reset::reply_to(segment).map_or(Stop::Done, Stop::Reply));
+        }
+        let window = self.negotiated.snd_scale.bytes(segment.header.window);
+        self.snd.set_window(segment.header.seq, ack, window);
+        self.enter_established();
+        if self.snd.fin == Fin::Queued {
+            // The application closed before the handshake was over.
+            self.state = State::FinWait1;
+        }
+        Ok(())
+    }
+
+    fn on_new_ack(&mut self, now: Instant, segment: &Segment<'_>, pool: &mut BlockPool) {
+        let ack = segment.header.ack;
+        let flight_size = self.snd.flight().len();
+        let newly_acked = ack.bytes_since(self.snd.una);
+        self.sample_rtt(now, segment);
+        let queued = self.snd.queued();
+        self.snd.acknowledge(pool, ack);
+        self.counts.bytes_acked += u64::from(queued - self.snd.queued());
+        let smss = u32::from(self.effective_mss());
+        match self.recovery.on_ack(ack, newly_acked, smss) {
+            Progress::Normal => {
+                self.congestion.on_ack(&AckSample {
+                    newly_acked,
+                    flight_size,
+                });
+            }
+            Progress::Partial => {}
+            Progress::Recovered => self.congestion.on_recovered(self.snd.flight().len()),
+        }
+        self.liveness.retries = 0;
+        self.liveness.unanswered = Instant::NEVER;
+        // RFC 6298 5.2, 5.3.
+        if self.snd.una == self.snd.nxt {
+            self.timers.disarm(Timer::Retransmit);
+        } else if !self.timers.is_armed(Timer::Persist) {
+            self.arm_retransmit(now);
+        }
+        if self.snd.take_unblocked(self.config.send_buffer) {
+            self.pending.insert(Pending::WRITABLE);
+        }
+    }
+
+    /// The segment that was timed gives the finest sample; after a retransmission only the echoed
+    /// timestamp can tell (RFC 7323 4.1).
+    fn sample_rtt(&mut self, now: Instant, segment: &Segment<'_>) {
+        let timed = self.rtt.take_sample(now, segment.header.ack);
+        let echoed = || {
+            let echo = segment
+                .header
+                .options
+                .timestamps
+                .map(|timestamps| timestamps.echo)?;
+            let millis = self.negotiated.ts_now(now).wrapping_sub(echo);
+            let plausible = self.negotiated.timestamps() && echo != 0 && millis < 600_000;
+            let retransmitted = self.liveness.retries > 0 || self.recovery.is_loss();
+            (plausible && retransmitted).then(|| millis.max(1) * 1_000)
+        };
+        match timed.or_else(echoed) {
+            Some(rtt) => self.rtt.on_sample(rtt),
+            None if self.liveness.retries > 0 => {}
+            None => self.rtt.restore(),
+        }
+    }
+
+    /// RFC 5681 2: the definition of a duplicate acknowledgment.
+    fn is_duplicate_ack(&self, segment: &Segment<'_>, window: u32) -> bool {
+        segment.header.ack == self.snd.una
+            && self.snd.una != self.snd.nxt
+            && segment.is_empty()
+            && window == self.snd.wnd
+            && !self.timers.is_armed(Timer::Persist)
+    }
+
+    fn on_duplicate_ack(&mut self) {
+        let smss = u32::from(self.effective_mss());
+        let flight = self.snd.flight();
+        if self.recovery.on_duplicate_ack(flight, smss) {
+            self.congestion.on_loss(flight.len());
+        }
+    }
+
+    /// A window that opens ends the probing; the probe itself may have been dropped by the peer.
+    fn on_window_change(&mut self, now: Instant) {
+        self.liveness.unanswered = Instant::NEVER;
+        if !self.timers.is_armed(Timer::Persist) || self.snd.wnd == 0 {
+            return;
+        }
+        self.timers.disarm(Timer::Persist);
+        self.liveness.retries = 0;
+        if self.snd.una != self.snd.nxt {
+            self.recovery.resend_probe(self.snd.flight());
+            self.arm_retransmit(now);
+        }
+    }
+
+    /// FIN-WAIT-1, CLOSING and LAST-ACK wait for our FIN to be acknowledged.
+    fn check_fin_acked(&mut self, now: Instant) -> Result<(), Stop> {
+        if self.snd.fin != Fin::Acked {
+            return Ok(());
+        }
+        match self.state {
+            State::FinWait1 => {
+                self.state = State::FinWait2;
+                self.arm_fin_wait_2(now);
+                Ok(())
+            }
+            State::Closing => {
+                self.enter_time_wait(now);
+                Ok(())
+            }
+            State::LastAck => {
+                self.enter_closed(CloseReason::Finished);
+                Err(Stop::Done)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// FIN-WAIT-2 must not last for ever; while somebody reads, it lasts as long as the peer talks.
+    pub(super) fn arm_fin_wait_2(&mut self, now: Instant) {
+        let detached = self.pending.contains(Pending::DETACHED);
+        let span = if detached {
+            self.config.fin_wait_2
+        } else {
+            HALF_CLOSED_IDLE
+        };
+        self.timers.arm(Timer::Linger, now + span);
+    }
+}

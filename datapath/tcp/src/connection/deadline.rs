@@ -1,0 +1,115 @@
+//! Time-outs: RFC 9293 3.10.8, RFC 6298 5.
+
+use std::time::Duration;
+
+use super::{CloseReason, Connection, Pending};
+use crate::rcv::AckDue;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+impl Connection {
+    /// Does all that is due at `now`.
+    pub fn on_deadline(&mut self, now: Instant) {
+        if self.timers.take_due(Timer::DelayedAck, now) {
+            self.rcv.ack_due = AckDue::Now;
+        }
+        if self.timers.take_due(Timer::Retransmit, now) {
+            self.on_retransmit_timeout(now);
+        }
+        if self.timers.take_due(Timer::Persist, now) {
+            self.on_persist_timeout(now);
+        }
+        if self.timers.take_due(Timer::KeepAlive, now) {
+            self.on_keep_alive_timeout(now);
+        }
+        if self.timers.take_due(Timer::Linger, now) {
+            let lasted = self.state == State::TimeWait;
+            self.enter_closed(if lasted {
+                CloseReason::Finished
+            } else {
+                CloseReason::TimedOut
+            });
+        }
+    }
+
+    /// RFC 6298 5.4 to 5.7.
+    fn on_retransmit_timeout(&mut self, now: Instant) {
+        let handshake = !self.state.is_synchronized();
+        let limit = if handshake {
+            self.config.syn_timeout
+        } else {
+            self.config.user_timeout
+        };
+        if self.is_unanswered_for(now, limit.duration()) {
+            // RFC 9293 3.8.3 (MUST-20, MUST-22): R2.
+            self.enter_closed(CloseReason::TimedOut);
+            return;
+        }
+        self.liveness.retries = self.liveness.retries.saturating_add(1);
+        self.rtt.back_off();
+        if handshake {
+            self.pending.insert(Pending::SYN);
+            self.counts.retransmissions += 1;
+        } else {
+            let flight = self.snd.flight();
+            let first = self.recovery.on_timeout(flight);
+            self.congestion.on_timeout(flight.len(), first);
+        }
+        self.arm_retransmit(now);
+    }
+
+    /// RFC 9293 3.8.6.1: probes go on as long as they are answered (MUST-37).
+    fn on_persist_timeout(&mut self, now: Instant) {
+        if self.is_unanswered_for(now, self.config.user_timeout.duration()) {
+            self.enter_closed(CloseReason::TimedOut);
+            return;
+        }
+        self.pending.insert(Pending::PROBE);
+        self.liveness.retries = self.liveness.retries.saturating_add(1);
+        self.arm_persist(now);
+    }
+
+    /// RFC 9293 3.8.6.1: the first probe after an RTO (SHLD-29), then ever slower (SHLD-30).
+    pub(super) fn arm_persist(&mut self, now: Instant) {
+        let backed_off = self
+            .rtt
+            .rto()
+            .micros()
+            .checked_shl(u32::from(self.liveness.retries));
+        let interval = self.rtt.rto().set(backed_off.unwrap_or(u32::MAX));
+        self.timers.arm(Timer::Persist, now + interval.duration());
+    }
+
+    /// RFC 9293 3.8.4.
+    fn on_keep_alive_timeout(&mut self, now: Instant) {
+        let Some(keep_alive) = self.config.keep_alive else {
+            return;
+        };
+        let idle = now.since(self.liveness.heard);
+        let outstanding = self.snd.una != self.snd.nxt || self.snd.unsent() > 0;
+        if outstanding || idle < keep_alive.idle.duration() {
+            // MUST-26: only when nothing is outstanding and nothing came.
+            let from = if outstanding {
+                now
+            } else {
+                self.liveness.heard
+            };
+            self.timers.arm(Timer::KeepAlive, from + keep_alive.idle);
+        } else if self.liveness.probes >= keep_alive.probes {
+            self.enter_reset(CloseReason::TimedOut);
+        } else {
+            self.liveness.probes += 1;
+            self.pending.insert(Pending::PROBE);
+            self.timers.arm(Timer::KeepAlive, now + keep_alive.interval);
+        }
+    }
+
+    /// Whether nothing was acknowledged for `limit`, counted from the first expiry.
+    fn is_unanswered_for(&mut self, now: Instant, limit: Duration) -> bool {
+        if self.liveness.unanswered == Instant::NEVER {
+            self.liveness.unanswered = now;
+        }
+        now.since(self.liveness.unanswered) >= limit
+    }
+}

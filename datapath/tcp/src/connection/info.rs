@@ -1,0 +1,93 @@
+//! A connection as `ss -tin` shows it.
+
+use super::Connection;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+/// A snapshot of one connection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Info {
+    /// Its state.
+    pub state: State,
+    /// Bytes in order that the application has not taken.
+    pub recv_queue: u32,
+    /// Bytes not acknowledged by the peer.
+    pub send_queue: u32,
+    /// SND.WND in bytes.
+    pub snd_wnd: u32,
+    /// RCV.WND in bytes.
+    pub rcv_wnd: u32,
+    /// cwnd in bytes.
+    pub cwnd: u32,
+    /// ssthresh in bytes, once there was a loss.
+    pub ssthresh: Option<u32>,
+    /// Effective send MSS in bytes.
+    pub smss: u16,
+    /// SRTT in microseconds, 0 before the first sample.
+    pub srtt: u32,
+    /// RTTVAR in microseconds.
+    pub rttvar: u32,
+    /// Least round-trip time seen, in microseconds.
+    pub min_rtt: Option<u32>,
+    /// RTO in microseconds.
+    pub rto: u32,
+    /// Shift of the peer's windows and of ours.
+    pub window_scale: (u8, u8),
+    /// Whether timestamps are in use.
+    pub timestamps: bool,
+    /// Whether SACK is in use.
+    pub sack: bool,
+    /// Name of the congestion control.
+    pub congestion: &'static str,
+    /// Phase of the loss recovery.
+    pub recovery: &'static str,
+    /// The timer that fires next and when.
+    pub timer: Option<(Timer, Instant)>,
+    /// Segments received.
+    pub segments_in: u64,
+    /// Segments sent.
+    pub segments_out: u64,
+    /// Bytes of text delivered in order.
+    pub bytes_received: u64,
+    /// Bytes of text acknowledged by the peer.
+    pub bytes_acked: u64,
+    /// Segments sent again.
+    pub retransmissions: u32,
+}
+
+impl Connection {
+    /// A snapshot of it.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        let ssthresh = self.congestion.ssthresh();
+        Info {
+            state: self.state,
+            recv_queue: self.unread(),
+            send_queue: self.snd.queued(),
+            snd_wnd: self.snd.wnd,
+            rcv_wnd: self.rcv.wnd(),
+            cwnd: self.congestion.cwnd(),
+            ssthresh: (ssthresh != u32::MAX).then_some(ssthresh),
+            smss: self.effective_mss(),
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            min_rtt: self.rtt.min_rtt(),
+            rto: self.rtt.rto().micros(),
+            window_scale: (
+                self.negotiated.snd_scale.shift(),
+                self.negotiated.rcv_scale.shift(),
+            ),
+            timestamps: self.negotiated.timestamps(),
+            sack: self.negotiated.sack,
+            congestion: self.congestion.name(),
+            recovery: self.recovery.phase_name(),
+            timer: self.timers.next(),
+            segments_in: self.counts.segments_in,
+            segments_out: self.counts.segments_out,
+            bytes_received: self.counts.bytes_received,
+            bytes_acked: self.counts.bytes_acked,
+            retransmissions: self.counts.retransmissions,
+        }
+    }
+}

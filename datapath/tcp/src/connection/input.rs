@@ -1,0 +1,218 @@
+//! SEGMENT ARRIVES: RFC 9293 3.10.7.4, one function per step.
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{Flags, Header, Segment};
+
+use super::verdict::Stop;
+use super::{CloseReason, Connection, DropReason, Pending, Received};
+use crate::buffer::BlockPool;
+use crate::limits::CHALLENGE_ACK_INTERVAL;
+use crate::rcv::AckDue;
+use crate::reset;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+impl Connection {
+    /// A segment for this connection has arrived, its checksum verified.
+    pub fn on_segment<'a>(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'a>,
+        pool: &mut BlockPool,
+    ) -> Received<'a> {
+        self.counts.segments_in += 1;
+        let text = match self.state {
+            State::Closed | State::Listen => {
+                reset::reply_to(segment).map_or(Err(Stop::Done), |header| Err(Stop::Reply(header)))
+            }
+            State::SynSent => self.on_segment_in_syn_sent(now, segment, pool),
+            _ => self.on_segment_with_peer(now, segment, pool),
+        };
+        match text {
+            Ok(text) => Received {
+                text,
+                dropped: None,
+                reply: None,
+            },
+            Err(stop) => Received::stopped(stop),
+        }
+    }
+
+    fn on_segment_with_peer<'a>(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'a>,
+        pool: &mut BlockPool,
+    ) -> Result<&'a [u8], Stop> {
+        self.check_timestamp(now, segment)?;
+        self.check_sequence(now, segment)?;
+        self.check_reset(now, segment)?;
+        self.check_syn(now, segment)?;
+        self.check_ack(now, segment, pool)?;
+        self.liveness.heard = now;
+        self.liveness.probes = 0;
+        if self.state == State::FinWait2 && !self.pending.contains(Pending::DETACHED) {
+            self.arm_fin_wait_2(now);
+        }
+        let text = self.take_text(segment, pool)?;
+        self.take_fin(now, segment);
+        self.arm_delayed_ack(now);
+        Ok(text)
+    }
+
+    /// PAWS comes before the sequence number: RFC 7323 5.3 R1.
+    fn check_timestamp(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
+        if !self.negotiated.timestamps() || segment.has(Flags::RST) {
+            return Ok(());
+        }
+        let Some(timestamps) = segment.header.options.timestamps else {
+            return Err(Stop::Drop(DropReason::NoTimestamp));
+        };
+        if self.negotiated.is_old(now, timestamps.value) {
+            self.challenge(now, segment);
+            return Err(Stop::Drop(DropReason::OldTimestamp));
+        }
+        Ok(())
+    }
+
+    /// First, check sequence number.
+    fn check_sequence(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
+        let Header { seq, options, .. } = segment.header;
+        // MUST-66: with a zero window, ACK, RST and URG of the next segment still count.
+        let probes_zero_window = self.rcv.wnd() == 0 && seq == self.rcv.nxt;
+        if !self.rcv.is_acceptable(seq, segment.len()) && !probes_zero_window {
+            if !segment.has(Flags::RST) {
+                self.challenge(now, segment);
+            }
+            return Err(Stop::Drop(DropReason::OutOfWindow));
+        }
+        // RFC 7323 4.3 (2): TSval counts when the segment covers Last.ACK.sent.
+        if let Some(timestamps) = options.timestamps.filter(|_| self.negotiated.timestamps())
+            && !segment.has(Flags::RST)
+            && seq.at_or_before(self.rcv.acked)
+        {
+            self.negotiated.remember(now, timestamps.value);
+        }
+        Ok(())
+    }
+
+    /// Second, check the RST bit: RFC 5961 3.2.
+    fn check_reset(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
+        if !segment.has(Flags::RST) {
+            return Ok(());
+        }
+        if segment.header.seq != self.rcv.nxt {
+            self.challenge(now, segment);
+            return Err(Stop::Drop(DropReason::InexactReset));
+        }
+        // RFC 1337: an old RST must not cut TIME-WAIT short (docs/decisions.md).
+        if self.state == State::TimeWait {
+            return Err(Stop::Drop(DropReason::InexactReset));
+        }
+        let refused = self.state == State::SynReceived && !self.passive;
+        let late = matches!(self.state, State::Closing | State::LastAck);
+        self.enter_closed(match (refused, late) {
+            (true, _) => CloseReason::Refused,
+            (_, true) => CloseReason::Finished,
+            _ => CloseReason::Reset,
+        });
+        Err(Stop::Done)
+    }
+
+    /// Fourth, check the SYN bit: RFC 5961 4.2. (The third step, security, is not ours.)
+    fn check_syn(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
+        if !segment.has(Flags::SYN) {
+            return Ok(());
+        }
+        self.challenge(now, segment);
+        Err(Stop::Drop(DropReason::UnexpectedSyn))
+    }
+
+    /// Seventh, process the segment text. (The sixth step, URG, delivers in line: RFC 6093 3.)
+    fn take_text<'a>(
+        &mut self,
+        segment: &Segment<'a>,
+        pool: &mut BlockPool,
+    ) -> Result<&'a [u8], Stop> {
+        let (seq, text) = self.trim(segment);
+        if segment.payload.is_empty() {
+            return Ok(&[]);
+        }
+        if !self.state.may_receive_text() {
+            // The peer has closed: what comes is old, or beyond its FIN.
+            self.rcv.ack_due = AckDue::Now;
+            return Err(Stop::Drop(DropReason::TextAfterClose));
+        }
+        if text.is_empty() {
+            self.rcv.ack_due = AckDue::Now;
+            return Ok(&[]);
+        }
+        // RFC 9293 3.10.4 and RFC 1122 4.2.2.13: nobody will read it, so the peer must know.
+        if self.pending.contains(Pending::DETACHED) {
+            self.enter_reset(CloseReason::Unread);
+            return Err(Stop::Drop(DropReason::TextAfterClose));
+        }
+        let before = self.rcv.nxt;
+        let accepted = self.rcv.accept(pool, seq, text);
+        self.counts.bytes_received += u64::from(self.rcv.nxt.bytes_since(before));
+        accepted.map_err(Stop::Drop)
+    }
+
+    /// Eighth, check the FIN bit.
+    fn take_fin(&mut self, now: Instant, segment: &Segment<'_>) {
+        if !self.state.may_receive_text() {
+            // TIME-WAIT: a retransmitted FIN restarts 2 MSL.
+            if segment.has(Flags::FIN) && self.state == State::TimeWait {
+                self.enter_time_wait(now);
+            }
+            return;
+        }
+        let fin = segment.end() - 1;
+        if segment.has(Flags::FIN) && fin.at_or_before(self.rcv.text_limit()) {
+            self.rcv.note_fin(fin);
+        }
+        if !self.rcv.take_fin() {
+            return;
+        }
+        self.pending.insert(Pending::PEER_CLOSED);
+        match self.state {
+            State::Established => self.state = State::CloseWait,
+            // Our FIN is not acknowledged, or the fifth step had left FIN-WAIT-1.
+            State::FinWait1 => self.state = State::Closing,
+            _ => self.enter_time_wait(now),
+        }
+    }
+
+    /// The part of the text that is new and inside the window: RFC 9293 3.10.7.4.
+    fn trim<'a>(&self, segment: &Segment<'a>) -> (SeqNum, &'a [u8]) {
+        let text = segment.payload;
+        let seq = segment.header.seq;
+        let old = (self.rcv.nxt.bytes_since(seq) as usize).min(text.len());
+        let start = seq + old as u32;
+        let room = self.rcv.text_limit().bytes_since(start) as usize;
+        let new = &text[old..];
+        (start, &new[..new.len().min(room)])
+    }
+
+    /// Answers a segment that is not acceptable with an ACK, but an ACK of an ACK only now and
+    /// then: RFC 5961 7, and no ACK loops.
+    pub(super) fn challenge(&mut self, now: Instant, segment: &Segment<'_>) {
+        let carries_text = !segment.payload.is_empty() || segment.has(Flags::FIN);
+        let last = self.liveness.challenged;
+        let may = last == Instant::NEVER || now.since(last) >= CHALLENGE_ACK_INTERVAL;
+        if carries_text && !segment.has(Flags::SYN) && !segment.has(Flags::RST) {
+            self.rcv.ack_due = AckDue::Now;
+        } else if may {
+            self.liveness.challenged = now;
+            self.rcv.ack_due = AckDue::Now;
+        }
+    }
+
+    fn arm_delayed_ack(&mut self, now: Instant) {
+        if self.rcv.ack_due == AckDue::Delayed && !self.timers.is_armed(Timer::DelayedAck) {
+            self.timers
+                .arm(Timer::DelayedAck, now + self.config.delayed_ack);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! How a connection begins: RFC 9293 3.10.1, 3.5.
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{Header, UnscaledWindow};
+
+use super::{CloseReason, Connection, Counts, Liveness, Pending};
+use crate::config::Config;
+use crate::congestion::Congestion;
+use crate::negotiated::{Negotiated, Path};
+use crate::rcv::Rcv;
+use crate::recovery::Recovery;
+use crate::rtt::RttEstimator;
+use crate::snd::Snd;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timers;
+
+/// What a half-open entry knows when the handshake is about to end.
+#[derive(Debug, Clone, Copy)]
+pub struct HandshakeDone {
+    /// Our SYN-ACK's sequence number.
+    pub iss: SeqNum,
+    /// The peer's SYN, as a header.
+    pub syn: Header,
+    /// What is added to the clock of our timestamps.
+    pub ts_offset: u32,
+    /// When the SYN came.
+    pub syn_at: Instant,
+    /// Whether the SYN-ACK had to be sent again.
+    pub retransmitted: bool,
+}
+
+impl Connection {
+    /// An active open: RFC 9293 3.10.1. The first [`poll_segment`](Self::poll_segment) is its SYN.
+    #[must_use]
+    pub fn open(now: Instant, config: Config, path: Path, iss: SeqNum, ts_offset: u32) -> Self {
+        let mut connection = Self::new(now, config, path, iss, ts_offset);
+        connection.state = State::SynSent;
+        connection.snd.nxt = iss + 1;
+        connection.pending.insert(Pending::SYN);
+        connection
+    }
+
+    /// A passive open whose handshake ends with the next segment, in SYN-RECEIVED.
+    #[must_use]
+    pub fn accept(now: Instant, config: Config, path: Path, done: &HandshakeDone) -> Self {
+        let mut connection = Self::new(now, config, path, done.iss, done.ts_offset);
+        connection.passive = true;
+        connection.state = State::SynReceived;
+        connection.snd.nxt = done.iss + 1;
+        connection.on_peer_syn(done.syn_at, &done.syn);
+        if done.retransmitted {
+            connection.congestion.restart(true);
+            connection.rtt.on_syn_retransmitted();
+        } else {
+            connection.rtt.on_sent(done.syn_at, connection.snd.nxt);
+        }
+        connection.arm_retransmit(now);
+        connection
+    }
+
+    /// Takes the peer's SYN in, on either kind of open.
+    pub(super) fn on_peer_syn(&mut self, now: Instant, syn: &Header) {
+        self.negotiated
+            .on_syn(now, &syn.options, &self.config, self.path);
+        self.congestion = Congestion::new(self.negotiated.smss());
+        self.rcv
+            .on_syn(syn.seq, u32::from(syn_window(&self.config).0));
+        // RFC 7323 2.2: the window of a SYN is never scaled.
+        self.snd
+            .set_window(syn.seq, syn.ack, u32::from(syn.window.0));
+    }
+
+    fn new(now: Instant, config: Config, path: Path, iss: SeqNum, ts_offset: u32) -> Self {
+        let config = config.clamped();
+        Self {
+            state: State::Closed,
+            passive: false,
+            pending: Pending::empty(),
+            close_reason: CloseReason::Finished,
+            snd: Snd::new(iss),
+            rcv: Rcv::new(config.receive_buffer),
+            rtt: RttEstimator::new(&config),
+            recovery: Recovery::new(iss),
+            congestion: Congestion::new(path.mss),
+            timers: Timers::default(),
+            negotiated: Negotiated::offered(&config, path, ts_offset),
+            path,
+            liveness: Liveness {
+                heard: now,
+                unanswered: Instant::NEVER,
+                spoke: now,
+                challenged: Instant::NEVER,
+                probes: 0,
+                retries: 0,
+            },
+            config,
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// The window field of our SYN or SYN-ACK, in bytes: never scaled (RFC 7323 2.2).
+pub(crate) fn syn_window(config: &Config) -> UnscaledWindow {
+    UnscaledWindow(u16::try_from(config.receive_buffer).unwrap_or(u16::MAX))
+}

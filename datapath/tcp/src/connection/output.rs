@@ -1,0 +1,282 @@
+//! What the connection sends: RFC 9293 3.7, 3.8, 3.10.2.
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{Flags, Header, Options};
+
+use super::open::syn_window;
+use super::{Connection, Pending};
+use crate::buffer::{BlockPool, SeqRange};
+use crate::rcv::AckDue;
+use crate::snd::Fin;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+/// SACK blocks beside timestamps: what fits into 40 bytes of options (RFC 2018 3).
+const SACK_BLOCKS: usize = 3;
+
+/// A segment to be sent. Its text still lies in the pool: see [`Connection::text`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The header.
+    pub header: Header,
+    text: SeqRange,
+}
+
+impl Outgoing {
+    /// Bytes of text.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.text.len() as usize
+    }
+}
+
+impl Connection {
+    /// The next segment to send, if there is one now.
+    pub fn poll_segment(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
+        let outgoing = match self.state {
+            State::Closed | State::Listen => self.reset_segment(),
+            State::SynSent | State::SynReceived => self.syn_segment(now),
+            _ => self
+                .resend(now, pool)
+                .or_else(|| self.probe(now, pool))
+                .or_else(|| self.new_text(now, pool))
+                .or_else(|| self.pure_ack(now, pool)),
+        }?;
+        self.counts.segments_out += 1;
+        Some(outgoing)
+    }
+
+    /// The text of `outgoing`, in pieces as it lies in the pool.
+    pub fn text<'a>(
+        &'a self,
+        pool: &'a BlockPool,
+        outgoing: &Outgoing,
+    ) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let mut rest = outgoing.text;
+        std::iter::from_fn(move || {
+            let chunk = self.snd.chunk(pool, rest);
+            rest.left += chunk.len() as u32;
+            (!chunk.is_empty()).then_some(chunk)
+        })
+    }
+
+    /// SMSS in bytes: RFC 9293 3.7.1, without the options that every segment carries (MUST-16).
+    pub(super) fn effective_mss(&self) -> u16 {
+        let timestamps = if self.negotiated.timestamps() { 12 } else { 0 };
+        self.negotiated.smss() - timestamps
+    }
+
+    fn reset_segment(&mut self) -> Option<Outgoing> {
+        if !self.pending.contains(Pending::RESET) {
+            return None;
+        }
+        self.pending.remove(Pending::RESET);
+        let flags = Flags::RST | Flags::ACK;
+        let header = Header {
+            seq: self.snd.nxt,
+            ack: self.rcv.nxt,
+            flags,
+            ..Header::default()
+        };
+        Some(Outgoing {
+            header,
+            text: self.nothing(),
+        })
+    }
+
+    fn syn_segment(&mut self, now: Instant) -> Option<Outgoing> {
+        if !self.pending.contains(Pending::SYN) {
+            return None;
+        }
+        self.pending.remove(Pending::SYN);
+        self.arm_retransmit(now);
+        self.rtt.on_sent(now, self.snd.nxt);
+        let answers = self.state == State::SynReceived;
+        let scaling = self.config.window_scaling;
+        let options = Options {
+            // RFC 9293 3.7.1 (MUST-14, SHLD-5, MUST-67).
+            mss: Some(self.path.mss),
+            window_scale: scaling.then(|| self.config.window_scale()),
+            sack_permitted: self.negotiated.sack,
+            timestamps: self.negotiated.timestamps_option(now),
+            ..Options::default()
+        };
+        let flags = if answers {
+            Flags::SYN | Flags::ACK
+        } else {
+            Flags::SYN
+        };
+        let ack = if answers {
+            self.rcv.nxt
+        } else {
+            SeqNum::default()
+        };
+        let window = syn_window(&self.config);
+        let header = Header {
+            seq: self.snd.iss,
+            ack,
+            flags,
+            window,
+            urgent: 0,
+            options,
+        };
+        Some(Outgoing {
+            header,
+            text: self.nothing(),
+        })
+    }
+
+    /// What recovery says is lost.
+    fn resend(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
+        let range = self.recovery.next_range()?;
+        let in_flight = self.recovery.in_flight(self.snd.flight().len());
+        let mss = u32::from(self.effective_mss());
+        // The loss window bounds what follows a time-out; a fast retransmit goes at once.
+        let fits = in_flight == 0 || in_flight + mss <= self.congestion.cwnd();
+        if self.recovery.is_loss() && !fits {
+            return None;
+        }
+        // RFC 9293 3.8.6 (SHLD-16): inside the window, even one that shrank; else one octet.
+        let inside = (self.snd.una + self.snd.wnd.max(1)).bytes_since(range.left);
+        if inside == 0 {
+            return None;
+        }
+        self.rtt.on_retransmitted();
+        self.counts.retransmissions += 1;
+        let outgoing = self.text_segment(now, pool, range.left, range.len().min(inside));
+        self.recovery.on_resent(segment_end(&outgoing));
+        Some(outgoing)
+    }
+
+    /// A window probe (RFC 9293 3.8.6.1, MUST-36) or a keep-alive (3.8.4, SHLD-12).
+    fn probe(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
+        if !self.pending.contains(Pending::PROBE) {
+            return None;
+        }
+        self.pending.remove(Pending::PROBE);
+        if self.timers.is_armed(Timer::Persist) {
+            let most = self.snd.wnd.max(1);
+            return Some(self.text_segment(now, pool, self.snd.una, most));
+        }
+        let before_next = self.snd.nxt - 1;
+        Some(self.segment(now, pool, before_next, Flags::ACK))
+    }
+
+    /// Text, or FIN, never sent before.
+    fn new_text(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
+        let unsent = self.snd.unsent();
+        if unsent == 0 || self.timers.is_armed(Timer::Persist) {
+            return None;
+        }
+        let idle = self.snd.una == self.snd.nxt;
+        if idle && now.since(self.liveness.spoke) > self.rtt.rto().duration() {
+            // RFC 5681 4.1: a window that was not used for an RTO says nothing.
+            self.congestion.restart(false);
+        }
+        let in_flight = self.recovery.in_flight(self.snd.flight().len());
+        let room = self
+            .congestion
+            .cwnd()
+            .saturating_sub(in_flight)
+            .min(self.snd.usable());
+        if !self.is_worth_sending(room, idle) {
+            if idle {
+                self.arm_persist(now);
+            }
+            return None;
+        }
+        Some(self.text_segment(now, pool, self.snd.nxt, room))
+    }
+
+    /// Silly-window avoidance and Nagle: RFC 9293 3.8.6.2.1 (MUST-38), 3.7.4 (SHLD-7, MUST-17).
+    fn is_worth_sending(&self, room: u32, idle: bool) -> bool {
+        let text = self.snd.text_end().bytes_since(self.snd.nxt);
+        let full = u32::from(self.effective_mss());
+        let fin = self.snd.fin == Fin::Queued;
+        let len = text.min(room).min(full);
+        if text == 0 {
+            return room > 0;
+        }
+        let all = len == text && (idle || fin || !self.config.nagle);
+        len > 0 && (len == full || all || len >= self.snd.max_wnd / 2)
+    }
+
+    fn pure_ack(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
+        (self.rcv.ack_due == AckDue::Now).then(|| self.segment(now, pool, self.snd.nxt, Flags::ACK))
+    }
+
+    /// A segment that starts at `left` with at most `most` of text and FIN.
+    fn text_segment(
+        &mut self,
+        now: Instant,
+        pool: &BlockPool,
+        left: SeqNum,
+        most: u32,
+    ) -> Outgoing {
+        let mut outgoing = self.segment(now, pool, left, Flags::ACK);
+        let options = outgoing.header.options.emitted_len() as u32;
+        let mss = u32::from(self.negotiated.smss()).saturating_sub(options);
+        let text_end = self.snd.text_end();
+        let right = (left + most.min(mss)).earliest(text_end).latest(left);
+        outgoing.text = SeqRange { left, right };
+        let len = outgoing.text.len();
+        if right == text_end && len > 0 {
+            // RFC 9293 3.9.1.2 (MUST-61): PSH on the last of what is queued.
+            outgoing.header.flags |= Flags::PSH;
+        }
+        if right == text_end && self.snd.fin == Fin::Queued && most > len {
+            outgoing.header.flags |= Flags::FIN;
+        }
+        let end = segment_end(&outgoing);
+        if end.after(self.snd.nxt) {
+            self.snd.nxt = end;
+            self.rtt.on_sent(now, end);
+        }
+        self.liveness.spoke = now;
+        if !self.timers.is_armed(Timer::Retransmit) && !self.timers.is_armed(Timer::Persist) {
+            self.arm_retransmit(now);
+        }
+        outgoing
+    }
+
+    /// A segment without text, acknowledging all there is.
+    fn segment(&mut self, now: Instant, pool: &BlockPool, seq: SeqNum, flags: Flags) -> Outgoing {
+        let mut options = Options {
+            timestamps: self.negotiated.timestamps_option(now),
+            ..Options::default()
+        };
+        if self.negotiated.sack && self.rcv.has_holes() {
+            options.sack = self.rcv.sack_blocks(pool, SACK_BLOCKS);
+        }
+        let window = self.rcv.offer(self.negotiated.rcv_scale, self.path.mss);
+        self.timers.disarm(Timer::DelayedAck);
+        let header = Header {
+            seq,
+            ack: self.rcv.nxt,
+            flags,
+            window,
+            urgent: 0,
+            options,
+        };
+        Outgoing {
+            header,
+            text: SeqRange {
+                left: seq,
+                right: seq,
+            },
+        }
+    }
+
+    fn nothing(&self) -> SeqRange {
+        SeqRange {
+            left: self.snd.nxt,
+            right: self.snd.nxt,
+        }
+    }
+}
+
+/// The sequence number after the segment, FIN included.
+fn segment_end(outgoing: &Outgoing) -> SeqNum {
+    outgoing.text.right + u32::from(outgoing.header.flags.contains(Flags::FIN))
+}

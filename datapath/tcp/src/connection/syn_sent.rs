@@ -1,0 +1,77 @@
+//! SEGMENT ARRIVES in SYN-SENT: RFC 9293 3.10.7.3.
+
+use wirepath_wire::tcp::{Flags, Segment};
+
+use super::verdict::Stop;
+use super::{CloseReason, Connection, DropReason, Pending};
+use crate::buffer::BlockPool;
+use crate::rcv::AckDue;
+use crate::reset;
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+impl Connection {
+    pub(super) fn on_segment_in_syn_sent<'a>(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'a>,
+        pool: &mut BlockPool,
+    ) -> Result<&'a [u8], Stop> {
+        let ack = segment.header.ack;
+        let has_ack = segment.has(Flags::ACK);
+        // First, check the ACK bit.
+        if has_ack && (ack.at_or_before(self.snd.iss) || ack.after(self.snd.nxt)) {
+            return Err(reset::reply_to(segment).map_or(Stop::Done, Stop::Reply));
+        }
+        // Second, check the RST bit.
+        if segment.has(Flags::RST) {
+            if !has_ack {
+                return Err(Stop::Drop(DropReason::InexactReset));
+            }
+            self.enter_closed(CloseReason::Refused);
+            return Err(Stop::Done);
+        }
+        // Fourth, check the SYN bit. (The third step, security, is not ours.)
+        if !segment.has(Flags::SYN) {
+            return Err(Stop::Drop(DropReason::NoAck));
+        }
+        self.on_peer_syn(now, &segment.header);
+        self.liveness.heard = now;
+        if has_ack {
+            self.complete_active_open(now, segment, pool);
+        } else {
+            // Simultaneous open (MUST-10): both have sent a SYN.
+            self.state = State::SynReceived;
+            self.pending.insert(Pending::SYN);
+        }
+        // RFC 9293 3.10.7.3 lets text and FIN of a SYN wait; the peer sends them again.
+        Err(Stop::Done)
+    }
+
+    fn complete_active_open(&mut self, now: Instant, segment: &Segment<'_>, pool: &mut BlockPool) {
+        if self.liveness.retries > 0 {
+            self.congestion.restart(true);
+            self.rtt.on_syn_retransmitted();
+        }
+        if let Some(rtt) = self.rtt.take_sample(now, segment.header.ack) {
+            self.rtt.on_sample(rtt);
+        }
+        self.snd.acknowledge(pool, segment.header.ack);
+        self.timers.disarm(Timer::Retransmit);
+        self.enter_established();
+        self.rcv.ack_due = AckDue::Now;
+    }
+
+    pub(super) fn enter_established(&mut self) {
+        self.state = State::Established;
+        self.liveness.retries = 0;
+        self.liveness.unanswered = Instant::NEVER;
+        self.pending.remove(Pending::SYN);
+        self.pending.insert(Pending::CONNECTED);
+        if let Some(keep_alive) = self.config.keep_alive {
+            self.timers
+                .arm(Timer::KeepAlive, self.liveness.heard + keep_alive.idle);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Two connections and the wire between them, in virtual time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{Header, Segment};
+
+use crate::buffer::BlockPool;
+use crate::config::Config;
+use crate::connection::{Connection, Event, Received};
+use crate::half_open::{HalfOpen, HalfOpenVerdict};
+use crate::negotiated::Path;
+use crate::time::Instant;
+
+pub(super) const PATH: Path = Path {
+    mss: 1_460,
+    ipv6: false,
+};
+
+/// A segment on the wire, with its text copied out.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) header: Header,
+    pub(super) text: Vec<u8>,
+}
+
+impl Sent {
+    pub(super) fn segment(&self) -> Segment<'_> {
+        Segment {
+            header: self.header,
+            payload: &self.text,
+        }
+    }
+}
+
+/// One end: a connection, its blocks, and an application that keeps all it is told.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) connection: Connection,
+    pub(super) pool: BlockPool,
+    pub(super) received: Vec<u8>,
+    pub(super) events: Vec<Event>,
+    /// Whether the application takes text; when not, it stays in the receive buffer.
+    pub(super) reads: bool,
+}
+
+impl End {
+    pub(super) fn new(connection: Connection) -> Self {
+        let pool = BlockPool::new(512);
+        Self {
+            connection,
+            pool,
+            received: Vec::new(),
+            events: Vec::new(),
+            reads: true,
+        }
+    }
+
+    pub(super) fn on(&mut self, now: Instant, sent: &Sent) -> Option<Header> {
+        let segment = sent.segment();
+        let Received { text, reply, .. } =
+            self.connection.on_segment(now, &segment, &mut self.pool);
+        if !text.is_empty() {
+            let used = if self.reads { text.len() } else { 0 };
+            self.received.extend_from_slice(&text[..used]);
+            self.connection.settle(&mut self.pool, text, used);
+        }
+        if self.reads {
+            self.read();
+        }
+        self.look();
+        reply
+    }
+
+    pub(super) fn read(&mut self) {
+        while self.connection.unread() > 0 {
+            let text = self.connection.peek(&self.pool).to_vec();
+            self.received.extend_from_slice(&text);
+            self.connection.consume(&mut self.pool, text.len());
+        }
+    }
+
+    pub(super) fn look(&mut self) {
+        self.events
+            .extend(std::iter::from_fn(|| self.connection.poll_event()));
+        self.connection.check().expect("invariants");
+    }
+
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Sent> {
+        let outgoing = self.connection.poll_segment(now, &mut self.pool)?;
+        let text: Vec<u8> = self
+            .connection
+            .text(&self.pool, &outgoing)
+            .flatten()
+            .copied()
+            .collect();
+        assert_eq!(text.len(), outgoing.text_len());
+        self.connection.check().expect("invariants");
+        Some(Sent {
+            header: outgoing.header,
+            text,
+        })
+    }
+
+    pub(super) fn send(&mut self, text: &[u8]) -> usize {
+        self.connection.send(&mut self.pool, text)
+    }
+}
+
+/// Whether a segment is lost: told the segment and whether the client sent it.
+pub(super) type Lose = Box<dyn FnMut(&Sent, bool) -> bool>;
+
+/// A client and a server on a wire with a delay, where a test may drop segments.
+pub(super) struct Pair {
+    pub(super) now: Instant,
+    pub(super) client: End,
+    pub(super) server: End,
+    /// Segments under way: when they arrive, whether at the server, and what they are.
+    wire: VecDeque<(Instant, bool, Sent)>,
+    /// All that was ever sent, with its time and whether by the client.
+    pub(super) log: Vec<(Instant, bool, Sent)>,
+    pub(super) delay: Duration,
+    pub(super) lose: Lose,
+}
+
+impl Pair {
+    /// Client and server after a handshake.
+    pub(super) fn established(client: Config, server: Config) -> Self {
+        let now = Instant::from_millis(1_000);
+        let mut client = End::new(Connection::open(
+            now,
+            client,
+            PATH,
+            SeqNum::new(u32::MAX - 9),
+            77,
+        ));
+        let syn = client.poll(now).expect("a SYN");
+        let half_open = HalfOpen::new(now, &syn.header, &server, SeqNum::new(5_000), 99);
+        let syn_ack = half_open.syn_ack(now, &server, PATH);
+        client.on(
+            now,
+            &Sent {
+                header: syn_ack,
+                text: Vec::new(),
+            },
+        );
+        let ack = client.poll(now).expect("an ACK");
+        let verdict = half_open.on_segment(&ack.segment(), syn_ack);
+        assert!(matches!(verdict, HalfOpenVerdict::Accept), "{verdict:?}");
+        let mut server = End::new(half_open.accept(now, server, PATH));
+        server.on(now, &ack);
+        Self {
+            now,
+            client,
+            server,
+            wire: VecDeque::new(),
+            log: Vec::new(),
+            delay: Duration::from_millis(10),
+            lose: Box::new(|_, _| false),
+        }
+    }
+
+    /// Sends all that both ends have to send now.
+    pub(super) fn emit(&mut self) {
+        for by_client in [true, false] {
+            let end = if by_client {
+                &mut self.client
+            } else {
+                &mut self.server
+            };
+            while let Some(sent) = end.poll(self.now) {
+                if !(self.lose)(&sent, by_client) {
+                    self.wire
+                        .push_back((self.now + self.delay, by_client, sent.clone()));
+                }
+                self.log.push((self.now, by_client, sent));
+            }
+        }
+    }
+
+    /// Goes to the next arrival or deadline; whether there was one before `until`.
+    pub(super) fn step(&mut self, until: Instant) -> bool {
+        self.emit();
+        let arrival = self.wire.front().map(|(at, ..)| *at);
+        let deadlines = [&self.client, &self.server].map(|e| e.connection.next_deadline());
+        let next = arrival
+            .into_iter()
+            .chain(deadlines.into_iter().flatten())
+            .min();
+        let Some(next) = next.filter(|next| *next <= until) else {
+            return false;
+        };
+        self.now = self.now.max(next);
+        while self.wire.front().is_some_and(|(at, ..)| *at <= self.now) {
+            let Some((_, by_client, sent)) = self.wire.pop_front() else {
+                break;
+            };
+            let end = if by_client {
+                &mut self.server
+            } else {
+                &mut self.client
+            };
+            end.on(self.now, &sent);
+        }
+        for end in [&mut self.client, &mut self.server] {
+            end.connection.on_deadline(self.now);
+            end.look();
+        }
+        true
+    }
+
+    /// Runs for `millis` milliseconds of virtual time.
+    pub(super) fn run(&mut self, millis: u64) {
+        let until = self.now + Duration::from_millis(millis);
+        let mut steps = 0;
+        while self.step(until) {
+            steps += 1;
+            assert!(steps < 1_000_000, "the two never come to rest");
+        }
+        self.now = until;
+        self.emit();
+    }
+
+    /// What was sent since `mark` entries of the log, by the client or by the server.
+    pub(super) fn sent_since(&self, mark: usize, by_client: bool) -> Vec<Sent> {
+        let by = |entry: &&(Instant, bool, Sent)| entry.1 == by_client;
+        self.log[mark..]
+            .iter()
+            .filter(by)
+            .map(|(_, _, sent)| sent.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! What the application asks of a connection: RFC 9293 3.10.2 to 3.10.6.
+
+use super::{CloseReason, Connection, Pending};
+use crate::buffer::BlockPool;
+use crate::snd::Fin;
+use crate::state::State;
+use crate::time::Instant;
+use crate::time_wait::TimeWait;
+use crate::timers::Timer;
+
+impl Connection {
+    /// SEND: queues as much of `text` as there is room for and returns how much that was; 0 once
+    /// the connection was shut down. After a short count, `Event::Writable` tells of room.
+    pub fn send(&mut self, pool: &mut BlockPool, text: &[u8]) -> usize {
+        if !self.state.may_send_text() || self.snd.fin != Fin::None || text.is_empty() {
+            return 0;
+        }
+        self.snd.push(pool, self.config.send_buffer, text)
+    }
+
+    /// Bytes that [`send`](Self::send) would take now, if the pool had them.
+    #[must_use]
+    pub fn send_room(&self) -> usize {
+        self.config.send_buffer.saturating_sub(self.snd.queued()) as usize
+    }
+
+    /// The application took `used` bytes of the `text` that
+    /// [`on_segment`](Self::on_segment) returned; the rest is kept for later.
+    pub fn settle(&mut self, pool: &mut BlockPool, text: &[u8], used: usize) {
+        self.rcv.settle(pool, text, used);
+    }
+
+    /// Bytes in order that the application has not taken.
+    #[must_use]
+    pub fn unread(&self) -> u32 {
+        self.rcv.unread()
+    }
+
+    /// RECEIVE: the next piece of text that was kept; empty when there is none.
+    #[must_use]
+    pub fn peek<'a>(&self, pool: &'a BlockPool) -> &'a [u8] {
+        self.rcv.peek(pool)
+    }
+
+    /// The application took `count` bytes of what [`peek`](Self::peek) showed.
+    pub fn consume(&mut self, pool: &mut BlockPool, count: usize) {
+        self.rcv.consume(pool, count as u32);
+    }
+
+    /// Nothing more will be sent: a FIN follows what is queued. Receiving goes on (half-close).
+    pub fn shutdown(&mut self) {
+        if self.snd.fin != Fin::None {
+            return;
+        }
+        match self.state {
+            State::SynSent => self.enter_closed(CloseReason::Aborted),
+            State::SynReceived => self.snd.fin = Fin::Queued,
+            State::Established => {
+                self.snd.fin = Fin::Queued;
+                self.state = State::FinWait1;
+            }
+            State::CloseWait => {
+                self.snd.fin = Fin::Queued;
+                self.state = State::LastAck;
+            }
+            _ => {}
+        }
+    }
+
+    /// CLOSE: as [`shutdown`](Self::shutdown), and nobody reads any more. Unread text makes it a
+    /// reset (RFC 9293 3.6, SHLD-3), and so does text that comes later.
+    pub fn close(&mut self, now: Instant, pool: &mut BlockPool) {
+        if self.unread() > 0 && self.state != State::TimeWait {
+            self.rcv.clear(pool);
+            self.enter_reset(CloseReason::Unread);
+            return;
+        }
+        self.rcv.clear(pool);
+        self.pending.insert(Pending::DETACHED);
+        self.shutdown();
+        if self.state == State::FinWait2 {
+            self.arm_fin_wait_2(now);
+        }
+    }
+
+    /// ABORT: an RST, and all is forgotten.
+    pub fn abort(&mut self) {
+        self.enter_reset(CloseReason::Aborted);
+    }
+
+    /// Turns Nagle's algorithm on or off: RFC 9293 3.7.4 (MUST-17).
+    pub fn set_nagle(&mut self, on: bool) {
+        self.config.nagle = on;
+    }
+
+    /// Gives all blocks back; the connection is of no use afterwards.
+    pub fn release(&mut self, pool: &mut BlockPool) {
+        self.snd.clear(pool);
+        self.rcv.clear(pool);
+    }
+
+    /// The small remainder of a connection in TIME-WAIT whose text is all read. It takes the place
+    /// of the connection, which is then to be [`release`](Self::release)d.
+    #[must_use]
+    pub fn time_wait(&self) -> Option<TimeWait> {
+        if self.state != State::TimeWait || self.unread() > 0 {
+            return None;
+        }
+        Some(TimeWait {
+            snd_nxt: self.snd.nxt,
+            rcv_nxt: self.rcv.nxt,
+            window: self.negotiated.rcv_scale.field(self.rcv.wnd()),
+            timestamps: self.negotiated.timestamps(),
+            ts_recent: self.negotiated.ts_recent(),
+            ts_offset: self.negotiated.ts_offset(),
+            lasts: self.config.msl,
+            deadline: self.timers.deadline(Timer::Linger),
+            acked_at: self.liveness.challenged,
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! A connection that a peer asked for, before it proved that it is there: SYN-RECEIVED of a
+//! passive open, kept small because anybody can make us keep it (RFC 4987).
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{
+    Flags, Header, Options, Segment, Timestamps, UnscaledWindow, WindowScale,
+};
+
+use crate::config::Config;
+use crate::connection::{Connection, HandshakeDone};
+use crate::negotiated::Path;
+use crate::reset;
+use crate::rtt::Rto;
+use crate::time::Instant;
+
+/// SYN-ACKs after the first; about a minute with the default RTO. Fewer than MUST-23's three
+/// minutes ask for: the peer is not proven (docs/decisions.md).
+pub const SYN_ACK_RETRIES: u8 = 5;
+
+/// A half-open connection.
+#[derive(Debug, Clone, Copy)]
+pub struct HalfOpen {
+    irs: SeqNum,
+    iss: SeqNum,
+    /// TSval of the peer's SYN; counts when `timestamps`.
+    ts_value: u32,
+    ts_offset: u32,
+    syn_at: Instant,
+    deadline: Instant,
+    window: UnscaledWindow,
+    mss: Option<u16>,
+    window_scale: Option<WindowScale>,
+    timestamps: bool,
+    sack_permitted: bool,
+    retries: u8,
+}
+
+const _: () = assert!(size_of::<HalfOpen>() <= 64);
+
+/// What a segment means for a half-open connection.
+#[derive(Debug, Clone, Copy)]
+pub enum HalfOpenVerdict {
+    /// The handshake is done: make the connection and give it this same segment.
+    Accept,
+    /// Send this and keep waiting.
+    Reply(Header),
+    /// Send this and forget the entry.
+    Reset(Option<Header>),
+    /// Nothing to do.
+    Ignore,
+}
+
+impl HalfOpen {
+    /// The entry for `syn`; its SYN-ACK is to be sent at once.
+    #[must_use]
+    pub fn new(now: Instant, syn: &Header, config: &Config, iss: SeqNum, ts_offset: u32) -> Self {
+        let Options {
+            mss,
+            window_scale,
+            sack_permitted,
+            timestamps,
+            ..
+        } = syn.options;
+        Self {
+            irs: syn.seq,
+            iss,
+            ts_value: timestamps.map_or(0, |t| t.value),
+            ts_offset,
+            syn_at: now,
+            deadline: now + Rto::initial(config).duration(),
+            window: syn.window,
+            mss,
+            window_scale,
+            timestamps: timestamps.is_some(),
+            sack_permitted,
+            retries: 0,
+        }
+    }
+
+    /// The peer's SYN as it came.
+    fn syn(&self) -> Header {
+        let timestamps = Timestamps {
+            value: self.ts_value,
+            echo: 0,
+        };
+        let options = Options {
+            mss: self.mss,
+            window_scale: self.window_scale,
+            sack_permitted: self.sack_permitted,
+            timestamps: self.timestamps.then_some(timestamps),
+            ..Options::default()
+        };
+        let (seq, flags, window) = (self.irs, Flags::SYN, self.window);
+        Header {
+            seq,
+            flags,
+            window,
+            options,
+            ..Header::default()
+        }
+    }
+
+    /// When [`on_deadline`](Self::on_deadline) is due.
+    #[must_use]
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// SYN-ACKs sent again so far.
+    #[must_use]
+    pub const fn retries(&self) -> u8 {
+        self.retries
+    }
+
+    /// Our SYN-ACK: RFC 9293 3.10.7.2.
+    #[must_use]
+    pub fn syn_ack(&self, now: Instant, config: &Config, path: Path) -> Header {
+        let scaled = config.window_scaling && self.window_scale.is_some();
+        let value = (now.as_millis() as u32).wrapping_add(self.ts_offset);
+        let timestamps = Timestamps {
+            value,
+            echo: self.ts_value,
+        };
+        let options = Options {
+            mss: Some(path.mss),
+            window_scale: scaled.then(|| config.window_scale()),
+            sack_permitted: config.sack && self.sack_permitted,
+            timestamps: (config.timestamps && self.timestamps).then_some(timestamps),
+            ..Options::default()
+        };
+        Header {
+            seq: self.iss,
+            ack: self.irs + 1,
+            flags: Flags::SYN | Flags::ACK,
+            window: crate::connection::syn_window(config),
+            urgent: 0,
+            options,
+        }
+    }
+
+    /// A segment of the peer: RFC 9293 3.10.7.4 in SYN-RECEIVED.
+    #[must_use]
+    pub fn on_segment(&self, segment: &Segment<'_>, syn_ack: Header) -> HalfOpenVerdict {
+        let rcv_nxt = self.irs + 1;
+        let window = u32::from(syn_ack.window.0);
+        let seq = segment.header.seq;
+        if segment.has(Flags::SYN) && seq == self.irs && !segment.has(Flags::RST) {
+            // The peer did not get our SYN-ACK.
+            return HalfOpenVerdict::Reply(syn_ack);
+        }
+        let inside = seq.at_or_after(rcv_nxt) && seq.before(rcv_nxt + window);
+        if segment.has(Flags::RST) {
+            // RFC 5961 3.2, without the challenge: the peer is not proven.
+            let exact = seq == rcv_nxt;
+            return if exact {
+                HalfOpenVerdict::Reset(None)
+            } else {
+                HalfOpenVerdict::Ignore
+            };
+        }
+        if !inside || segment.has(Flags::SYN) {
+            let header = Header {
+                seq: self.iss + 1,
+                ack: rcv_nxt,
+                ..syn_ack
+            };
+            let options = Options {
+                timestamps: syn_ack.options.timestamps,
+                ..Options::default()
+            };
+            return HalfOpenVerdict::Reply(Header {
+                flags: Flags::ACK,
+                options,
+                ..header
+            });
+        }
+        if !segment.has(Flags::ACK) {
+            return HalfOpenVerdict::Ignore;
+        }
+        if segment.header.ack != self.iss + 1 {
+            return HalfOpenVerdict::Reset(reset::reply_to(segment));
+        }
+        HalfOpenVerdict::Accept
+    }
+
+    /// The SYN-ACK was not answered in time: whether to send it again, or to forget the entry.
+    pub fn on_deadline(&mut self, now: Instant, config: &Config) -> bool {
+        self.retries += 1;
+        let mut rto = Rto::initial(config);
+        (0..self.retries).for_each(|_| rto = rto.doubled());
+        self.deadline = now + rto.duration();
+        self.retries <= SYN_ACK_RETRIES
+    }
+
+    /// The connection, once a segment was [`Accept`](HalfOpenVerdict::Accept)ed.
+    #[must_use]
+    pub fn accept(&self, now: Instant, config: Config, path: Path) -> Connection {
+        let done = HandshakeDone {
+            iss: self.iss,
+            syn: self.syn(),
+            ts_offset: self.ts_offset,
+            syn_at: self.syn_at,
+            retransmitted: self.retries > 0,
+        };
+        Connection::accept(now, config, path, &done)
+    }
+}

@@ -1,0 +1,67 @@
+//! Initial sequence numbers: RFC 9293 3.4.1 and RFC 6528.
+
+use std::hash::{Hash, Hasher};
+
+use siphasher::sip::SipHasher24;
+use wirepath_wire::seq::SeqNum;
+
+use crate::time::Instant;
+
+/// The secret key of one host, made at start from the system's randomness.
+#[derive(Clone, Copy)]
+pub struct Secret([u8; 16]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What the hash is used for, so that one use says nothing of another.
+#[derive(Hash)]
+enum Use {
+    Isn,
+    Timestamps,
+}
+
+impl Secret {
+    /// The secret with this key.
+    #[must_use]
+    pub const fn new(key: [u8; 16]) -> Self {
+        Self(key)
+    }
+
+    /// ISN = M + F(tuple, key), M a clock of 4 us: RFC 9293 3.4.1 (MUST-8, MUST-9, SHLD-1).
+    #[must_use]
+    pub fn isn(&self, now: Instant, tuple: &impl Hash) -> SeqNum {
+        let clock = (now.as_nanos() / 4_000) as u32;
+        SeqNum::new(clock.wrapping_add(self.hash(Use::Isn, tuple)))
+    }
+
+    /// What a connection adds to the clock of its timestamps: RFC 7323 5.4.
+    #[must_use]
+    pub fn ts_offset(&self, tuple: &impl Hash) -> u32 {
+        self.hash(Use::Timestamps, tuple)
+    }
+
+    fn hash(&self, purpose: Use, tuple: &impl Hash) -> u32 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        purpose.hash(&mut hasher);
+        tuple.hash(&mut hasher);
+        hasher.finish() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_isn_of_a_tuple_follows_the_clock_and_others_are_elsewhere() {
+        let secret = Secret::new([7; 16]);
+        let isn = |millis, tuple: u32| secret.isn(Instant::from_millis(millis), &tuple);
+        assert_eq!(isn(8, 1).distance_from(isn(0, 1)), 2_000);
+        assert_ne!(isn(0, 1), isn(0, 2));
+        assert_ne!(isn(0, 1), Secret::new([8; 16]).isn(Instant::ZERO, &1u32));
+    }
+}

@@ -1,0 +1,46 @@
+//! Every bound of a connection, and how the bounds hang together.
+
+/// Bytes in one block of the pool.
+pub const BLOCK_SIZE: usize = 4096;
+
+/// Most blocks one queue holds: what fits into its index block.
+pub const QUEUE_BLOCKS: usize = BLOCK_SIZE / 4;
+
+/// Most out-of-order ranges a receiver keeps; a segment that would need more is dropped.
+pub const OUT_OF_ORDER_RANGES: usize = 64;
+
+/// Largest send or receive buffer, in bytes. One block is lost to alignment at either end.
+pub const BUFFER_MAX: u32 = 2 << 20;
+
+/// Smallest send or receive buffer, in bytes.
+pub const BUFFER_MIN: u32 = 2048;
+
+/// Blocks that sending may not take, so that text which was acknowledged can always be kept.
+pub const RECEIVE_RESERVE_BLOCKS: usize = 32;
+
+/// Smallest segment that a peer's MSS option can force on us, in bytes (CVE-2019-11479); Linux
+/// has the same floor.
+pub const SMSS_MIN: u16 = 48;
+
+/// Send MSS where the peer's SYN has no MSS option: RFC 9293 3.7.1 (MUST-15).
+pub const SMSS_DEFAULT_IPV4: u16 = 536;
+/// As [`SMSS_DEFAULT_IPV4`], over IPv6.
+pub const SMSS_DEFAULT_IPV6: u16 = 1220;
+
+/// Duplicate ACKs that start a fast retransmit: RFC 5681 3.2.
+pub const DUPLICATE_ACK_THRESHOLD: u8 = 3;
+
+/// Least time between two ACKs that answer unacceptable segments, per connection: RFC 5961 7.
+pub const CHALLENGE_ACK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// TS.Recent is void after this long without a segment: RFC 7323 5.5.
+pub const TS_RECENT_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 24 * 3600);
+
+/// How long a connection that we closed for sending, and still read, waits for a silent peer: as
+/// long as RFC 9293 3.8.4 (MUST-28) gives an idle one.
+pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs(7_200);
+
+const _: () = assert!(BUFFER_MAX as usize + 3 * BLOCK_SIZE <= QUEUE_BLOCKS * BLOCK_SIZE);
+// The largest IPv4 or IPv6 payload must fit into the reserve.
+const _: () = assert!(RECEIVE_RESERVE_BLOCKS * BLOCK_SIZE >= 65_535 + 3 * BLOCK_SIZE);
+const _: () = assert!(OUT_OF_ORDER_RANGES * 8 <= BLOCK_SIZE);

@@ -1,0 +1,287 @@
+//! Receive sequence variables, reassembly and the window we offer: RFC 9293 3.3.1, 3.8.6.2.2.
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{SackBlock, SackBlocks, UnscaledWindow, WindowScale};
+
+use crate::buffer::{BlockPool, ByteQueue, Purpose, SeqRange, SeqRanges};
+use crate::connection::DropReason;
+use crate::limits::BLOCK_SIZE;
+
+/// Whether and when an ACK is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AckDue {
+    /// All is acknowledged.
+    No,
+    /// When the delayed-ACK timer expires, or data goes that way.
+    Delayed,
+    /// At the next turn.
+    Now,
+}
+
+/// The receive half of a connection.
+///
+/// ```text
+///       read       RCV.NXT                 edge
+///  ------|------------|----------|----|-----|------
+///        |-- unread --|   hole   |range|    |
+/// ```
+#[derive(Debug)]
+pub(crate) struct Rcv {
+    /// RCV.NXT: next sequence number expected.
+    pub(crate) nxt: SeqNum,
+    /// IRS.
+    pub(crate) irs: SeqNum,
+    /// RCV.NXT + RCV.WND as the peer knows it; it never retreats (RFC 9293 3.8.6, SHLD-14).
+    edge: SeqNum,
+    /// Next byte that the application has not taken.
+    read: SeqNum,
+    /// Text from `read` on, with holes.
+    queue: ByteQueue,
+    /// Out-of-order text: RFC 9293 3.10.7.4 (SHLD-31).
+    ranges: SeqRanges,
+    /// Left end of the range that arrived last: the first SACK block (RFC 2018 4).
+    newest: SeqNum,
+    /// Sequence number of the peer's FIN, once seen.
+    fin: Option<SeqNum>,
+    /// RCV.NXT of the last segment that went out: Last.ACK.sent of RFC 7323 4.3.
+    pub(crate) acked: SeqNum,
+    pub(crate) ack_due: AckDue,
+    /// Largest text seen in one segment: the peer's idea of a full segment.
+    full_segment: u16,
+    /// Most bytes ever offered.
+    limit: u32,
+}
+
+impl Rcv {
+    /// Before the peer's SYN is seen.
+    pub(crate) fn new(limit: u32) -> Self {
+        let unknown = SeqNum::default();
+        Self {
+            nxt: unknown,
+            irs: unknown,
+            edge: unknown,
+            read: unknown,
+            queue: ByteQueue::default(),
+            ranges: SeqRanges::default(),
+            newest: unknown,
+            fin: None,
+            acked: unknown,
+            ack_due: AckDue::No,
+            full_segment: 0,
+            limit,
+        }
+    }
+
+    /// The peer's SYN; `offered` is the window that our own SYN promises.
+    pub(crate) fn on_syn(&mut self, irs: SeqNum, offered: u32) {
+        self.irs = irs;
+        self.nxt = irs + 1;
+        self.read = self.nxt;
+        self.acked = self.nxt;
+        self.edge = self.nxt + offered;
+    }
+
+    /// RCV.WND: bytes the peer may send beyond RCV.NXT.
+    pub(crate) fn wnd(&self) -> u32 {
+        self.edge.bytes_since(self.nxt)
+    }
+
+    /// RFC 9293 3.10.7.4, first step: whether some part of the segment lies in the window.
+    pub(crate) fn is_acceptable(&self, seq: SeqNum, len: u32) -> bool {
+        let inside = |s: SeqNum| s.at_or_after(self.nxt) && s.before(self.edge);
+        match (len, self.wnd()) {
+            (0, 0) => seq == self.nxt,
+            (0, _) => inside(seq),
+            (_, 0) => false,
+            _ => inside(seq) || inside(seq + (len - 1)),
+        }
+    }
+
+    /// Bytes in order that the application has not taken.
+    pub(crate) fn unread(&self) -> u32 {
+        self.text_nxt().bytes_since(self.read)
+    }
+
+    /// RCV.NXT without the FIN.
+    fn text_nxt(&self) -> SeqNum {
+        self.fin.map_or(self.nxt, |fin| fin.earliest(self.nxt))
+    }
+
+    /// Takes text inside the window. Returns what the application may read in place; it must be
+    /// [`settle`](Self::settle)d before anything else happens to the connection.
+    pub(crate) fn accept<'a>(
+        &mut self,
+        pool: &mut BlockPool,
+        seq: SeqNum,
+        text: &'a [u8],
+    ) -> Result<&'a [u8], DropReason> {
+        let len = text.len() as u32;
+        self.full_segment = self.full_segment.max(text.len() as u16);
+        let offset = seq.bytes_since(self.read);
+        if seq != self.nxt {
+            self.ack_due = AckDue::Now;
+            let range = SeqRange {
+                left: seq,
+                right: seq + len,
+            };
+            let kept = self.keep(pool, offset, text).and_then(|()| {
+                self.ranges
+                    .insert(pool, range)
+                    .map_err(|_| DropReason::TooManyRanges)
+            });
+            self.release_if_idle(pool);
+            self.newest = seq;
+            return kept.map(|()| &text[..0]);
+        }
+        let in_place = self.unread() == 0;
+        if !in_place {
+            self.keep(pool, offset, text)?;
+        } else if pool.free() < text.len() / BLOCK_SIZE + 3 {
+            return Err(DropReason::NoBuffer);
+        }
+        // RFC 5681 4.2: at once when there is or was a hole.
+        let due = if self.ranges.is_empty() {
+            AckDue::Delayed
+        } else {
+            AckDue::Now
+        };
+        self.ack_due = self.ack_due.max(due);
+        self.nxt += len;
+        self.join(pool);
+        self.ack_every_second();
+        Ok(if in_place { text } else { &text[..0] })
+    }
+
+    /// The application took `used` bytes of the `text` it read in place; the rest is kept.
+    pub(crate) fn settle(&mut self, pool: &mut BlockPool, text: &[u8], used: usize) {
+        let used = used.min(text.len());
+        self.read += used as u32;
+        self.queue.advance(pool, used as u32);
+        // `accept` made sure of the blocks, and sending cannot take the reserve.
+        let kept = self.queue.write(pool, Purpose::Receive, 0, &text[used..]);
+        debug_assert!(kept.is_ok(), "the reserve holds what was accepted");
+        self.release_if_idle(pool);
+    }
+
+    /// In-order text from the queue; empty when there is none.
+    pub(crate) fn peek<'a>(&self, pool: &'a BlockPool) -> &'a [u8] {
+        self.queue.chunk(pool, 0, self.unread())
+    }
+
+    /// The application took `count` bytes of what [`peek`](Self::peek) showed.
+    pub(crate) fn consume(&mut self, pool: &mut BlockPool, count: u32) {
+        let count = count.min(self.unread());
+        self.read += count;
+        self.queue.advance(pool, count);
+        self.release_if_idle(pool);
+        if self.window_update_is_due() {
+            self.ack_due = AckDue::Now;
+        }
+    }
+
+    /// The peer's FIN stands at `seq`. Remembered until all text before it is there.
+    pub(crate) fn note_fin(&mut self, seq: SeqNum) {
+        self.fin.get_or_insert(seq);
+    }
+
+    /// Passes over the FIN when all text before it is there; whether it was. At most once.
+    pub(crate) fn take_fin(&mut self) -> bool {
+        let due = self.fin.is_some_and(|fin| fin.at_or_before(self.nxt));
+        if due {
+            self.nxt += 1;
+            self.ack_due = AckDue::Now;
+        }
+        due
+    }
+
+    /// Where text ends: at the window's edge, or at the peer's FIN.
+    pub(crate) fn text_limit(&self) -> SeqNum {
+        self.fin.map_or(self.edge, |fin| fin.earliest(self.edge))
+    }
+
+    /// The window field to send, and the promise that goes with it. Silly-window avoidance: the
+    /// edge moves only by a full segment or half the buffer (RFC 9293 3.8.6.2.2, MUST-39).
+    pub(crate) fn offer(&mut self, scale: WindowScale, mss: u16) -> UnscaledWindow {
+        let target = self.read + self.limit;
+        let worth = u32::from(mss).min(self.limit / 2);
+        let kept = self.wnd();
+        let moved = target.bytes_since(self.nxt);
+        let field = if target.bytes_since(self.edge) >= worth && moved > kept {
+            scale.field(moved)
+        } else {
+            // Rounded up: the shift must not take back what was promised.
+            let unit = (1u32 << scale.shift()) - 1;
+            scale.field(kept.saturating_add(unit))
+        };
+        self.edge = self.edge.latest(self.nxt + scale.bytes(field));
+        self.acked = self.nxt;
+        self.ack_due = AckDue::No;
+        field
+    }
+
+    /// The blocks that tell of out-of-order text, the newest first: RFC 2018 4.
+    pub(crate) fn sack_blocks(&self, pool: &BlockPool, most: usize) -> SackBlocks {
+        let mut blocks = SackBlocks::default();
+        let block = |range: SeqRange| SackBlock {
+            left: range.left,
+            right: range.right,
+        };
+        let first = self.ranges.containing(pool, self.newest);
+        let others = self.ranges.iter(pool).filter(|range| Some(*range) != first);
+        first
+            .into_iter()
+            .chain(others)
+            .take(most)
+            .for_each(|range| blocks.push(block(range)));
+        blocks
+    }
+
+    /// Whether text arrived out of order and waits for what is missing.
+    pub(crate) fn has_holes(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+
+    /// Gives back every block.
+    pub(crate) fn clear(&mut self, pool: &mut BlockPool) {
+        self.read = self.text_nxt();
+        self.ranges.clear(pool);
+        self.queue.clear(pool);
+    }
+
+    fn keep(&mut self, pool: &mut BlockPool, offset: u32, text: &[u8]) -> Result<(), DropReason> {
+        let kept = self.queue.write(pool, Purpose::OutOfOrder, offset, text);
+        kept.map_err(|_| DropReason::NoBuffer)
+    }
+
+    /// Moves RCV.NXT over the ranges that now touch it.
+    fn join(&mut self, pool: &mut BlockPool) {
+        if self.ranges.is_empty() {
+            return;
+        }
+        if let Some(range) = self.ranges.containing(pool, self.nxt) {
+            self.nxt = range.right;
+        }
+        self.ranges.remove_before(pool, self.nxt);
+    }
+
+    /// RFC 9293 3.8.6.3 (SHLD-19): an ACK for every second full segment.
+    fn ack_every_second(&mut self) {
+        let two_segments = u32::from(self.full_segment).saturating_mul(2);
+        if self.nxt.bytes_since(self.acked) >= two_segments {
+            self.ack_due = AckDue::Now;
+        }
+    }
+
+    /// The window that could be offered is worth a segment of its own.
+    fn window_update_is_due(&self) -> bool {
+        let gain = (self.read + self.limit).bytes_since(self.edge);
+        let starved = self.wnd() < u32::from(self.full_segment).saturating_mul(2);
+        gain >= self.limit / 2 || (starved && gain >= u32::from(self.full_segment).max(1))
+    }
+
+    fn release_if_idle(&mut self, pool: &mut BlockPool) {
+        if self.unread() == 0 && self.ranges.is_empty() {
+            self.queue.clear(pool);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Which text to send again: RFC 5681 3.2 and RFC 6582 (NewReno without SACK).
+
+use wirepath_wire::seq::SeqNum;
+
+use crate::buffer::SeqRange;
+use crate::limits::DUPLICATE_ACK_THRESHOLD;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is known to be lost.
+    Open,
+    /// Three duplicate ACKs told of a loss.
+    FastRecovery,
+    /// The retransmission timer told of it.
+    Loss,
+}
+
+/// What an ACK of new text means for congestion control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// No fast recovery was going on.
+    Normal,
+    /// More is lost: RFC 6582 3.2 step 3, partial acknowledgment.
+    Partial,
+    /// All that was in flight at the loss has arrived.
+    Recovered,
+}
+
+/// Loss recovery of one connection.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    phase: Phase,
+    duplicate_acks: u8,
+    /// "recover" of RFC 6582: SND.NXT when the last loss was found.
+    point: SeqNum,
+    /// What to send again, in this order.
+    resend: SeqRange,
+    /// Bytes that duplicate ACKs say have left the network.
+    departed: u32,
+}
+
+impl Recovery {
+    pub(crate) const fn new(iss: SeqNum) -> Self {
+        let resend = SeqRange {
+            left: iss,
+            right: iss,
+        };
+        Self {
+            phase: Phase::Open,
+            duplicate_acks: 0,
+            point: iss,
+            resend,
+            departed: 0,
+        }
+    }
+
+    /// The next range to send again, if any.
+    pub(crate) fn next_range(&self) -> Option<SeqRange> {
+        (!self.resend.is_empty()).then_some(self.resend)
+    }
+
+    /// Everything up to `end` was sent again.
+    pub(crate) fn on_resent(&mut self, end: SeqNum) {
+        self.resend.left = end.earliest(self.resend.right);
+    }
+
+    /// An estimate of the bytes in the network, of `flight` = SND.NXT - SND.UNA.
+    pub(crate) fn in_flight(&self, flight: u32) -> u32 {
+        flight
+            .saturating_sub(self.resend.len())
+            .saturating_sub(self.departed)
+    }
+
+    /// Whether the timer has expired and not all of that text is acknowledged.
+    pub(crate) fn is_loss(&self) -> bool {
+        self.phase == Phase::Loss
+    }
+
+    /// The name that `ss` gives the phase.
+    pub(crate) const fn phase_name(&self) -> &'static str {
+        match self.phase {
+            Phase::Open => "open",
+            Phase::FastRecovery => "recovery",
+            Phase::Loss => "loss",
+        }
+    }
+
+    /// A duplicate ACK of `flight.left`. Whether it starts a fast retransmit.
+    pub(crate) fn on_duplicate_ack(&mut self, flight: SeqRange, smss: u32) -> bool {
+        self.duplicate_acks = self.duplicate_acks.saturating_add(1);
+        match self.phase {
+            Phase::Loss => false,
+            Phase::FastRecovery => {
+                self.departed = self.departed.saturating_add(smss).min(flight.len());
+                false
+            }
+            // RFC 6582 3.2 step 2: not for what was in flight at an earlier loss.
+            Phase::Open if self.point.after(flight.left) => false,
+            Phase::Open if self.duplicate_acks < DUPLICATE_ACK_THRESHOLD => {
+                // Limited transmit, RFC 3042 2: each of the first two lets new text go.
+                self.departed = u32::from(self.duplicate_acks).saturating_mul(smss);
+                false
+            }
+            Phase::Open => {
+                self.phase = Phase::FastRecovery;
+                self.point = flight.right;
+                self.departed = u32::from(DUPLICATE_ACK_THRESHOLD).saturating_mul(smss);
+                self.resend_first(flight.left, smss);
+                true
+            }
+        }
+    }
+
+    /// `ack` acknowledged `newly_acked` bytes for the first time.
+    pub(crate) fn on_ack(&mut self, ack: SeqNum, newly_acked: u32, smss: u32) -> Progress {
+        self.duplicate_acks = 0;
+        self.resend.left = self
+            .resend
+            .left
+            .latest(ack)
+            .earliest(self.resend.right.latest(ack));
+        self.resend.right = self.resend.right.latest(ack);
+        let all = ack.at_or_after(self.point);
+        match self.phase {
+            Phase::Open => self.departed = 0,
+            Phase::Loss if all => self.phase = Phase::Open,
+            Phase::Loss => {}
+            Phase::FastRecovery if all => {
+                self.phase = Phase::Open;
+                self.departed = 0;
+                self.resend.left = self.resend.right;
+                return Progress::Recovered;
+            }
+            Phase::FastRecovery => {
+                // RFC 6582 3.2 step 3: deflate by what left, add one segment back.
+                let kept = if newly_acked >= smss { smss } else { 0 };
+                self.departed = self
+                    .departed
+                    .saturating_sub(newly_acked)
+                    .saturating_add(kept);
+                self.resend_first(ack, smss);
+                return Progress::Partial;
+            }
+        }
+        Progress::Normal
+    }
+
+    /// The retransmission timer expired: all in flight counts as lost. Whether this is the first
+    /// time for this text.
+    pub(crate) fn on_timeout(&mut self, flight: SeqRange) -> bool {
+        let first = self.phase != Phase::Loss;
+        self.phase = Phase::Loss;
+        self.point = flight.right;
+        self.departed = 0;
+        self.duplicate_acks = 0;
+        self.resend = flight;
+        first
+    }
+
+    /// Sends all in flight again without a word to congestion control: it was a window probe.
+    pub(crate) fn resend_probe(&mut self, flight: SeqRange) {
+        self.resend = flight;
+    }
+
+    fn resend_first(&mut self, left: SeqNum, smss: u32) {
+        self.resend = SeqRange {
+            left,
+            right: (left + smss).earliest(self.point),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMSS: u32 = 100;
+
+    fn flight(left: u32, right: u32) -> SeqRange {
+        SeqRange {
+            left: SeqNum::new(left),
+            right: SeqNum::new(right),
+        }
+    }
+
+    #[test]
+    fn the_third_duplicate_ack_resends_the_first_segment() {
+        let mut recovery = Recovery::new(SeqNum::new(0));
+        let sent = flight(1, 1_001);
+        assert!(!recovery.on_duplicate_ack(sent, SMSS));
+        assert!(!recovery.on_duplicate_ack(sent, SMSS));
+        assert_eq!(recovery.in_flight(1_000), 800, "limited transmit");
+        assert!(recovery.on_duplicate_ack(sent, SMSS));
+        assert_eq!(recovery.next_range(), Some(flight(1, 101)));
+        assert_eq!(
+            recovery.in_flight(1_000),
+            600,
+            "the lost one and three that arrived"
+        );
+        recovery.on_resent(SeqNum::new(101));
+        assert_eq!(recovery.next_range(), None);
+    }
+
+    #[test]
+    fn a_partial_ack_resends_the_next_and_a_full_one_ends_it() {
+        let mut recovery = Recovery::new(SeqNum::new(0));
+        let third = (0..3)
+            .map(|_| recovery.on_duplicate_ack(flight(1, 1_001), SMSS))
+            .last();
+        assert_eq!(third, Some(true));
+        recovery.on_resent(SeqNum::new(101));
+        assert_eq!(
+            recovery.on_ack(SeqNum::new(501), 500, SMSS),
+            Progress::Partial
+        );
+        assert_eq!(recovery.next_range(), Some(flight(501, 601)));
+        assert_eq!(
+            recovery.on_ack(SeqNum::new(1_001), 500, SMSS),
+            Progress::Recovered
+        );
+        assert_eq!(recovery.next_range(), None);
+        assert_eq!(recovery.in_flight(0), 0);
+    }
+
+    #[test]
+    fn after_a_timeout_all_is_sent_again_in_order() {
+        let mut recovery = Recovery::new(SeqNum::new(0));
+        assert!(recovery.on_timeout(flight(1, 1_001)));
+        assert_eq!(recovery.in_flight(1_000), 0);
+        recovery.on_resent(SeqNum::new(101));
+        assert_eq!(recovery.in_flight(1_000), 100);
+        assert!(
+            !recovery.on_timeout(flight(1, 1_001)),
+            "the same text again"
+        );
+        assert_eq!(
+            recovery.on_ack(SeqNum::new(301), 300, SMSS),
+            Progress::Normal
+        );
+        assert_eq!(recovery.next_range(), Some(flight(301, 1_001)));
+        (0..9).for_each(|_| assert!(!recovery.on_duplicate_ack(flight(301, 1_001), SMSS)));
+        recovery.on_ack(SeqNum::new(1_001), 700, SMSS);
+        assert!(!recovery.is_loss());
+    }
+
+    #[test]
+    fn duplicate_acks_of_old_text_start_nothing() {
+        let mut recovery = Recovery::new(SeqNum::new(0));
+        recovery.on_timeout(flight(1, 1_001));
+        recovery.on_ack(SeqNum::new(1_001), 1_000, SMSS);
+        let again: Vec<bool> = (0..4)
+            .map(|_| recovery.on_duplicate_ack(flight(1_001, 1_501), SMSS))
+            .collect();
+        assert_eq!(
+            again,
+            [false, false, true, false],
+            "text after the point may be lost again"
+        );
+    }
+}

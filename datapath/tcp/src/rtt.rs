@@ -1,0 +1,213 @@
+//! Round-trip time and retransmission time-out: RFC 6298.
+
+use wirepath_wire::seq::SeqNum;
+
+use crate::config::Config;
+use crate::time::Instant;
+
+/// Granularity of the clock, G in RFC 6298 2, in microseconds.
+const CLOCK_GRANULARITY: u32 = 1;
+
+/// The retransmission time-out with its back-off; it cannot leave the range it was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rto {
+    micros: u32,
+    min: u32,
+    max: u32,
+}
+
+impl Rto {
+    /// The initial time-out of `config`: RFC 6298 2.1.
+    #[must_use]
+    pub fn initial(config: &Config) -> Self {
+        let (min, max) = (config.min_rto.micros(), config.max_rto.micros());
+        Self {
+            micros: config.initial_rto.micros().clamp(min, max),
+            min,
+            max,
+        }
+    }
+
+    /// The time-out in microseconds.
+    #[must_use]
+    pub const fn micros(self) -> u32 {
+        self.micros
+    }
+
+    /// The time-out as a span.
+    #[must_use]
+    pub const fn duration(self) -> std::time::Duration {
+        std::time::Duration::from_micros(self.micros as u64)
+    }
+
+    /// The same range with another value, clamped to it.
+    #[must_use]
+    pub fn set(self, micros: u32) -> Self {
+        Self {
+            micros: micros.clamp(self.min, self.max),
+            ..self
+        }
+    }
+
+    /// Twice the time-out, as long as that is allowed: RFC 6298 5.5.
+    #[must_use]
+    pub fn doubled(self) -> Self {
+        self.set(self.micros.saturating_mul(2))
+    }
+}
+
+/// Estimates the round-trip time of a connection: RFC 6298.
+#[derive(Debug)]
+pub(crate) struct RttEstimator {
+    /// SRTT in microseconds; 0 before the first sample.
+    srtt: u32,
+    /// RTTVAR in microseconds.
+    rttvar: u32,
+    /// Least sample, in microseconds; `u32::MAX` before the first.
+    min_rtt: u32,
+    rto: Rto,
+    /// The segment being timed: when its last byte is acknowledged, and when it was sent.
+    timed: Option<(SeqNum, Instant)>,
+}
+
+impl RttEstimator {
+    pub(crate) fn new(config: &Config) -> Self {
+        let rto = Rto::initial(config);
+        Self {
+            srtt: 0,
+            rttvar: 0,
+            min_rtt: u32::MAX,
+            rto,
+            timed: None,
+        }
+    }
+
+    pub(crate) const fn srtt(&self) -> u32 {
+        self.srtt
+    }
+
+    pub(crate) const fn rttvar(&self) -> u32 {
+        self.rttvar
+    }
+
+    pub(crate) fn min_rtt(&self) -> Option<u32> {
+        (self.min_rtt != u32::MAX).then_some(self.min_rtt)
+    }
+
+    pub(crate) const fn rto(&self) -> Rto {
+        self.rto
+    }
+
+    /// New text up to `end` left: time it, unless another segment is being timed.
+    pub(crate) fn on_sent(&mut self, now: Instant, end: SeqNum) {
+        self.timed.get_or_insert((end, now));
+    }
+
+    /// Something was sent again: an ACK no longer says which copy it answers (Karn's algorithm,
+    /// RFC 6298 3, MUST-18).
+    pub(crate) fn on_retransmitted(&mut self) {
+        self.timed = None;
+    }
+
+    /// The sample that an ACK of everything before `ack` gives, in microseconds.
+    pub(crate) fn take_sample(&mut self, now: Instant, ack: SeqNum) -> Option<u32> {
+        let (end, sent_at) = self.timed?;
+        if end.after(ack) {
+            return None;
+        }
+        self.timed = None;
+        Some(now.micros_since(sent_at).max(1))
+    }
+
+    /// Takes a sample in and ends the back-off: RFC 6298 2.2, 2.3.
+    pub(crate) fn on_sample(&mut self, rtt: u32) {
+        self.min_rtt = self.min_rtt.min(rtt);
+        if self.srtt == 0 {
+            self.srtt = rtt.max(1);
+            self.rttvar = rtt / 2;
+        } else {
+            let error = self.srtt.abs_diff(rtt);
+            self.rttvar = mix(self.rttvar, error, 4);
+            self.srtt = mix(self.srtt, rtt, 8).max(1);
+        }
+        self.restore();
+    }
+
+    /// The time-out without back-off, once new text is acknowledged.
+    pub(crate) fn restore(&mut self) {
+        if self.srtt != 0 {
+            let variation = self.rttvar.saturating_mul(4).max(CLOCK_GRANULARITY);
+            self.rto = self.rto.set(self.srtt.saturating_add(variation));
+        }
+    }
+
+    /// The timer expired: RFC 6298 5.5.
+    pub(crate) fn back_off(&mut self) {
+        self.rto = self.rto.doubled();
+        self.timed = None;
+    }
+
+    /// The SYN had to be sent again: the first time-out for data is 3 s (RFC 6298 5.7).
+    pub(crate) fn on_syn_retransmitted(&mut self) {
+        self.rto = self.rto.set(3_000_000);
+    }
+}
+
+/// (1 - 1/weight) * old + 1/weight * new, rounded to the nearest.
+fn mix(old: u32, new: u32, weight: u64) -> u32 {
+    let sum = u64::from(old) * (weight - 1) + u64::from(new) + weight / 2;
+    u32::try_from(sum / weight).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sample_sets_srtt_and_half_of_it_as_variation() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        assert_eq!(rtt.rto().micros(), 1_000_000);
+        rtt.on_sample(400_000);
+        assert_eq!((rtt.srtt(), rtt.rttvar()), (400_000, 200_000));
+        assert_eq!(rtt.rto().micros(), 1_200_000);
+    }
+
+    #[test]
+    fn the_timeout_stays_in_its_range_and_doubles() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        rtt.on_sample(100);
+        assert_eq!(rtt.rto().micros(), 200_000);
+        rtt.back_off();
+        assert_eq!(rtt.rto().micros(), 400_000);
+        for _ in 0..20 {
+            rtt.back_off();
+        }
+        assert_eq!(rtt.rto().micros(), 120_000_000);
+        rtt.restore();
+        assert_eq!(rtt.rto().micros(), 200_000);
+    }
+
+    #[test]
+    fn a_retransmitted_segment_gives_no_sample() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        let end = SeqNum::new(100);
+        rtt.on_sent(Instant::ZERO, end);
+        rtt.on_retransmitted();
+        assert_eq!(rtt.take_sample(Instant::from_millis(5), end), None);
+    }
+
+    #[test]
+    fn a_partial_ack_does_not_end_the_timing() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        rtt.on_sent(Instant::ZERO, SeqNum::new(100));
+        rtt.on_sent(Instant::from_millis(1), SeqNum::new(200));
+        assert_eq!(
+            rtt.take_sample(Instant::from_millis(5), SeqNum::new(99)),
+            None
+        );
+        assert_eq!(
+            rtt.take_sample(Instant::from_millis(6), SeqNum::new(100)),
+            Some(6_000)
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Send sequence variables and the text behind them: RFC 9293 3.3.1.
+
+use wirepath_wire::seq::SeqNum;
+
+use crate::buffer::{BlockPool, ByteQueue, Purpose, SeqRange};
+use crate::limits::BLOCK_SIZE;
+
+/// Our FIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fin {
+    /// The application has more to say.
+    None,
+    /// It follows the last byte of text.
+    Queued,
+    /// The peer has it.
+    Acked,
+}
+
+/// The send half of a connection.
+///
+/// ```text
+///       1         2          3          4
+///  ----------|----------|----------|----------
+///        SND.UNA    SND.NXT    SND.UNA + SND.WND
+///            |---- queued text ----|-- FIN --|
+/// ```
+#[derive(Debug)]
+pub(crate) struct Snd {
+    /// SND.UNA: oldest unacknowledged sequence number.
+    pub(crate) una: SeqNum,
+    /// SND.NXT: next sequence number to be sent for the first time.
+    pub(crate) nxt: SeqNum,
+    /// SND.WND in bytes.
+    pub(crate) wnd: u32,
+    /// SND.WL1: SEG.SEQ of the last window update.
+    wl1: SeqNum,
+    /// SND.WL2: SEG.ACK of the last window update.
+    wl2: SeqNum,
+    /// ISS.
+    pub(crate) iss: SeqNum,
+    /// MAX.SND.WND: the largest window seen (RFC 5961 5.2, and silly-window avoidance).
+    pub(crate) max_wnd: u32,
+    /// Text from SND.UNA on.
+    queue: ByteQueue,
+    queued: u32,
+    pub(crate) fin: Fin,
+    /// The application was refused bytes and waits for room.
+    blocked: bool,
+}
+
+impl Snd {
+    /// Before anything is sent.
+    pub(crate) fn new(iss: SeqNum) -> Self {
+        Self {
+            una: iss,
+            nxt: iss,
+            wnd: 0,
+            wl1: SeqNum::default(),
+            wl2: SeqNum::default(),
+            iss,
+            max_wnd: 0,
+            queue: ByteQueue::default(),
+            queued: 0,
+            fin: Fin::None,
+            blocked: false,
+        }
+    }
+
+    /// Sequence number of the first byte of queued text.
+    pub(crate) fn text_start(&self) -> SeqNum {
+        self.una.latest(self.iss + 1)
+    }
+
+    /// Sequence number after the last byte of queued text: that of the FIN.
+    pub(crate) fn text_end(&self) -> SeqNum {
+        self.text_start() + self.queued
+    }
+
+    /// Sequence number after all that is queued, FIN included.
+    pub(crate) fn end(&self) -> SeqNum {
+        self.text_end() + u32::from(self.fin == Fin::Queued)
+    }
+
+    /// Sequence numbers queued and never sent, FIN included.
+    pub(crate) fn unsent(&self) -> u32 {
+        self.end().bytes_since(self.nxt)
+    }
+
+    /// What is sent and not acknowledged.
+    pub(crate) fn flight(&self) -> SeqRange {
+        SeqRange {
+            left: self.una,
+            right: self.nxt,
+        }
+    }
+
+    /// Bytes of text not acknowledged, sent or not.
+    pub(crate) const fn queued(&self) -> u32 {
+        self.queued
+    }
+
+    /// Bytes of window left beyond SND.NXT; 0 when the peer shrank it (RFC 9293 3.8.6, MUST-34).
+    pub(crate) fn usable(&self) -> u32 {
+        (self.una + self.wnd).bytes_since(self.nxt)
+    }
+
+    /// Appends text, as much as `limit` and the pool allow; returns how much.
+    pub(crate) fn push(&mut self, pool: &mut BlockPool, limit: u32, text: &[u8]) -> usize {
+        let room = limit.saturating_sub(self.queued) as usize;
+        let mut taken = 0;
+        for piece in text[..text.len().min(room)].chunks(BLOCK_SIZE) {
+            if self
+                .queue
+                .write(pool, Purpose::Send, self.queued, piece)
+                .is_err()
+            {
+                break;
+            }
+            self.queued += piece.len() as u32;
+            taken += piece.len();
+        }
+        if self.queued == 0 {
+            self.queue.clear(pool);
+        }
+        self.blocked = taken < text.len();
+        taken
+    }
+
+    /// Everything before `ack` has arrived.
+    pub(crate) fn acknowledge(&mut self, pool: &mut BlockPool, ack: SeqNum) {
+        let fin_acked = self.fin == Fin::Queued && ack == self.end();
+        let text = ack.bytes_since(self.text_start()).min(self.queued);
+        self.queue.advance(pool, text);
+        self.queued -= text;
+        self.una = ack;
+        if fin_acked {
+            self.fin = Fin::Acked;
+        }
+        if self.queued == 0 {
+            self.queue.clear(pool);
+        }
+    }
+
+    /// Whether the application, once refused, has room again: half of `limit`.
+    pub(crate) fn take_unblocked(&mut self, limit: u32) -> bool {
+        let unblocked = self.blocked && self.queued <= limit / 2;
+        self.blocked &= !unblocked;
+        unblocked
+    }
+
+    /// RFC 9293 3.10.7.4, fifth step: the window counts only from a segment newer than the last.
+    /// Whether the window changed.
+    pub(crate) fn update_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) -> bool {
+        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        if !newer {
+            return false;
+        }
+        let changed = self.wnd != wnd;
+        self.set_window(seq, ack, wnd);
+        changed
+    }
+
+    /// The first window, from the segment that opened the connection.
+    pub(crate) fn set_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) {
+        self.wnd = wnd;
+        self.max_wnd = self.max_wnd.max(wnd);
+        self.wl1 = seq;
+        self.wl2 = ack;
+    }
+
+    /// Text of `range` as it lies in the pool: the piece at its left end.
+    pub(crate) fn chunk<'a>(&self, pool: &'a BlockPool, range: SeqRange) -> &'a [u8] {
+        self.queue
+            .chunk(pool, range.left.bytes_since(self.text_start()), range.len())
+    }
+
+    /// Gives back every block.
+    pub(crate) fn clear(&mut self, pool: &mut BlockPool) {
+        self.queue.clear(pool);
+        self.queued = 0;
+    }
+}

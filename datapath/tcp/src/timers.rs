@@ -1,0 +1,93 @@
+//! The timers of one connection.
+
+use crate::time::Instant;
+
+/// What a connection may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Timer {
+    /// Retransmission: RFC 6298 5.
+    Retransmit,
+    /// Zero-window probe, and the override of silly-window avoidance: RFC 9293 3.8.6.1, 3.8.6.2.1.
+    Persist,
+    /// Delayed ACK: RFC 9293 3.8.6.3.
+    DelayedAck,
+    /// Keep-alive: RFC 9293 3.8.4.
+    KeepAlive,
+    /// 2 MSL in TIME-WAIT, and the longest stay in FIN-WAIT-2.
+    Linger,
+}
+
+impl Timer {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Retransmit,
+        Self::Persist,
+        Self::DelayedAck,
+        Self::KeepAlive,
+        Self::Linger,
+    ];
+
+    /// The name that `ss` gives it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmit => "on",
+            Self::Persist => "persist",
+            Self::DelayedAck => "ack",
+            Self::KeepAlive => "keepalive",
+            Self::Linger => "timewait",
+        }
+    }
+}
+
+/// One deadline per [`Timer`].
+#[derive(Debug)]
+pub(crate) struct Timers([Instant; Timer::ALL.len()]);
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self([Instant::NEVER; Timer::ALL.len()])
+    }
+}
+
+impl Timers {
+    pub(crate) fn arm(&mut self, timer: Timer, deadline: Instant) {
+        self.0[timer as usize] = deadline;
+    }
+
+    pub(crate) fn disarm(&mut self, timer: Timer) {
+        self.arm(timer, Instant::NEVER);
+    }
+
+    pub(crate) fn disarm_all(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn is_armed(&self, timer: Timer) -> bool {
+        self.deadline(timer) != Instant::NEVER
+    }
+
+    pub(crate) fn deadline(&self, timer: Timer) -> Instant {
+        self.0[timer as usize]
+    }
+
+    /// Whether `timer` is due; a timer that is due is disarmed.
+    pub(crate) fn take_due(&mut self, timer: Timer, now: Instant) -> bool {
+        let due = self.deadline(timer) <= now;
+        if due {
+            self.disarm(timer);
+        }
+        due
+    }
+
+    /// The earliest deadline and its timer, if any is armed.
+    pub(crate) fn next(&self) -> Option<(Timer, Instant)> {
+        let timers = Timer::ALL
+            .into_iter()
+            .map(|timer| (timer, self.deadline(timer)));
+        timers
+            .filter(|&(_, at)| at != Instant::NEVER)
+            .min_by_key(|&(_, at)| at)
+    }
+}
