@@ -1,0 +1,232 @@
+//! The device: when to enter the kernel, and what its errors mean.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
+use wirepath_device::{Batch, Capabilities, Device, Full, Ledger};
+
+use crate::rings::{Rings, Statistics, XdpFrame};
+use crate::wake::Waker;
+use crate::{BATCH, Interface, OpenError, Options, open};
+
+/// Most kicks of one flush. In copy mode the kernel sends 32 frames a kick, so this is a full
+/// default ring.
+const MAX_KICKS: usize = 64;
+
+/// A device that nobody kicks would never learn that its interface is gone: it asks this often.
+const FLUSHES_PER_CHECK: u32 = 1024;
+
+/// How long to sleep at most while frames wait to be sent.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// An AF_XDP socket with its own frames on one queue of an interface.
+///
+/// Drop the attachment of the XDP program before the device: some drivers do not bear the other
+/// order under load.
+pub struct XdpDevice {
+    rings: Rings,
+    waker: Waker,
+    mtu: usize,
+    queue: u32,
+    zero_copy: bool,
+    flushes: u32,
+    gone: bool,
+}
+
+impl XdpDevice {
+    /// Binds a socket to a queue. Frames come once an XDP program redirects to it.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(interface: &Interface, queue: u32, options: &Options) -> Result<Self, OpenError> {
+        let rings = open::open(interface, queue, options)?;
+        let waker = Waker::new().map_err(|source| OpenError::System {
+            what: "make an eventfd",
+            interface: interface.name().to_owned(),
+            queue,
+            source,
+        })?;
+        Ok(Self {
+            zero_copy: rings.is_zero_copy(),
+            rings,
+            waker,
+            mtu: interface.mtu(),
+            queue,
+            flushes: 0,
+            gone: false,
+        })
+    }
+
+    /// The queue it is bound to.
+    #[must_use]
+    pub fn queue(&self) -> u32 {
+        self.queue
+    }
+
+    /// Whether the driver reads and writes our frames in place.
+    #[must_use]
+    pub fn is_zero_copy(&self) -> bool {
+        self.zero_copy
+    }
+
+    /// A handle that wakes this device from [`wait`](Device::wait).
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// What the kernel has counted for this socket. Enters the kernel.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn statistics(&self) -> io::Result<Statistics> {
+        self.rings.statistics()
+    }
+
+    /// Kicks the kernel until it has taken all that is queued, makes no progress, or has been
+    /// kicked enough.
+    fn send_queued(&mut self) -> io::Result<()> {
+        let mut queued = self.rings.queued();
+        for _ in 0..MAX_KICKS {
+            if queued == 0 || !self.rings.transmit_needs_kick() {
+                break;
+            }
+            self.judge(send(self.rings.fd(), &[], SendFlags::DONTWAIT).map(|_| ()))?;
+            // Room in the completion ring is what the kernel may be waiting for.
+            self.rings.complete();
+            let before = std::mem::replace(&mut queued, self.rings.queued());
+            if queued == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn offer_free_frames(&mut self) -> io::Result<()> {
+        self.rings.refill();
+        if self.rings.fill_needs_kick() {
+            self.judge(recv(self.rings.fd(), &mut [0; 0], RecvFlags::DONTWAIT).map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    /// A busy driver, a link that is down and a signal pass; all else is for good.
+    fn judge(&mut self, result: Result<(), Errno>) -> io::Result<()> {
+        match result {
+            Ok(())
+            | Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::INTR | Errno::NETDOWN) => {
+                Ok(())
+            }
+            Err(error) => {
+                self.gone = true;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The kernel leaves an error on the socket when the interface is removed.
+    fn check_interface(&mut self) -> io::Result<()> {
+        if !self.gone {
+            self.gone = matches!(sockopt::socket_error(self.rings.fd()), Ok(Err(_)) | Err(_));
+        }
+        if self.gone {
+            Err(Errno::NODEV.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Device for XdpDevice {
+    type Frame = XdpFrame;
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            mtu: self.mtu,
+            batch: BATCH,
+        }
+    }
+
+    #[inline]
+    fn receive(&mut self, batch: &mut Batch<XdpFrame>) -> usize {
+        self.rings.receive(batch.room(), |frame| {
+            if batch.push(frame).is_err() {
+                unreachable!("no more frames are taken than there is room for");
+            }
+        })
+    }
+
+    #[inline]
+    fn allocate(&mut self) -> Option<XdpFrame> {
+        self.rings.allocate()
+    }
+
+    #[inline]
+    fn transmit(&mut self, frame: XdpFrame) -> Result<(), Full<XdpFrame>> {
+        self.rings.transmit(frame)
+    }
+
+    #[inline]
+    fn release(&mut self, frame: XdpFrame) {
+        self.rings.release(frame);
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.rings.complete();
+        self.offer_free_frames()?;
+        self.send_queued()?;
+        self.flushes = self.flushes.wrapping_add(1);
+        if self.gone || self.flushes.is_multiple_of(FLUSHES_PER_CHECK) {
+            self.check_interface()?;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        let timeout = if self.rings.queued() > 0 {
+            timeout.min(RETRY)
+        } else {
+            timeout
+        };
+        // A timeout beyond what the kernel can count is none.
+        let timeout = Timespec::try_from(timeout).ok();
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.rings.fd(), PollFlags::IN),
+            PollFd::new(&self.waker, PollFlags::IN),
+        ];
+        let events = poll(&mut fds, timeout.as_ref());
+        let [socket, waker] = fds.map(|fd| fd.revents());
+        if waker.contains(PollFlags::IN) {
+            self.waker.rest();
+        }
+        if !socket.contains(PollFlags::IN) {
+            self.check_interface()?;
+        }
+        self.judge(events.map(|_| ()))
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.rings.ledger()
+    }
+}
+
+/// The socket, for [`set_socket`](../wirepath_bpf/struct.Steering.html#method.set_socket).
+impl AsFd for XdpDevice {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.rings.fd()
+    }
+}
+
+impl fmt::Debug for XdpDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XdpDevice")
+            .field("queue", &self.queue)
+            .field("ledger", &self.rings.ledger())
+            .finish_non_exhaustive()
+    }
+}
