@@ -11,7 +11,8 @@ fail() {
 }
 
 need_root() {
-    [[ $EUID -eq 0 ]] || fail "$1 needs root: network namespaces and XDP programs. Run it with sudo."
+    [[ $EUID -eq 0 ]] ||
+        fail "$1 needs root, for network namespaces and XDP programs: run it with sudo"
 }
 
 elapsed() {

@@ -21,6 +21,7 @@ pub const ALL: &[Rule] = &[
     size::c_functions,
     size::shell_functions,
     unsafety::named_modules,
+    unsafety::stale_names,
     unsafety::crate_roots,
     words::phrases,
     words::names,
