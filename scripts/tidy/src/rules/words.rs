@@ -6,35 +6,17 @@ use crate::{Finding, Kind, Tree};
 /// Names of variables that have one in the RFCs, and that one (`snd_nxt` where it stands alone).
 const NAMES: &[(&[&str], &str)] = &[
     (
-        &[
-            "snd_una",
-            "send_una",
-            "unacked",
-            "send_unacked",
-            "last_acked",
-        ],
+        &["send_una", "unacked", "send_unacked", "last_acked"],
         "snd.una",
     ),
+    (&["send_next", "next_send_seq", "next_seq"], "snd.nxt"),
     (
-        &["snd_nxt", "send_next", "next_send_seq", "next_seq"],
-        "snd.nxt",
-    ),
-    (
-        &[
-            "snd_wnd",
-            "send_window",
-            "remote_win",
-            "remote_window",
-            "peer_window",
-        ],
+        &["send_window", "remote_win", "remote_window", "peer_window"],
         "snd.wnd",
     ),
+    (&["recv_next", "receive_next", "next_expected"], "rcv.nxt"),
     (
-        &["rcv_nxt", "recv_next", "receive_next", "next_expected"],
-        "rcv.nxt",
-    ),
-    (
-        &["rcv_wnd", "recv_window", "receive_window", "local_window"],
+        &["recv_window", "receive_window", "local_window"],
         "rcv.wnd",
     ),
     (
