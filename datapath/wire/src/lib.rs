@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod arp;
 pub mod checksum;
 pub mod ethernet;
 pub mod ip;
@@ -24,6 +25,7 @@ pub mod ipv6;
 pub mod seq;
 pub mod tcp;
 pub mod tuple;
+pub mod vlan;
 
 mod error;
 #[cfg(test)]
