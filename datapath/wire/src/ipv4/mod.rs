@@ -15,6 +15,8 @@ pub const HEADER_LEN: usize = size_of::<Layout>();
 const DONT_FRAGMENT: u16 = 0x4000;
 /// More-fragments and the offset: all zero in a whole packet.
 const FRAGMENT: u16 = 0x3FFF;
+/// The offset alone: zero at the start of a packet.
+const FRAGMENT_OFFSET: u16 = 0x1FFF;
 
 mod option {
     pub(super) const END: u8 = 0;
@@ -71,6 +73,21 @@ pub fn parse(bytes: &[u8]) -> Result<Packet<'_>, Error> {
     Ok(Packet {
         header: to_header(layout),
         payload,
+    })
+}
+
+/// Reads the start of a packet that an ICMP message quotes: cut short, and its checksum not
+/// renewed by every router on the way.
+pub(crate) fn parse_quoted(bytes: &[u8]) -> Option<Packet<'_>> {
+    let (layout, _) = Layout::ref_from_prefix(bytes).ok()?;
+    let header_len = header_len(layout);
+    let is_start = layout.fragment.get() & FRAGMENT_OFFSET == 0;
+    if layout.version_ihl >> 4 != 4 || header_len < HEADER_LEN || !is_start {
+        return None;
+    }
+    Some(Packet {
+        header: to_header(layout),
+        payload: bytes.get(header_len..)?,
     })
 }
 

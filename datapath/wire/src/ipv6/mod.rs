@@ -49,13 +49,29 @@ struct Extension {
 /// # Errors
 /// [`Error::IpVersion`] and those named `Ipv6...`.
 pub fn parse(bytes: &[u8]) -> Result<Packet<'_>, Error> {
+    let (layout, rest) = split(bytes)?;
+    let payload_length = usize::from(layout.payload_length.get());
+    let payload = rest.get(..payload_length).ok_or(Error::Ipv6PayloadLength)?;
+    to_packet(layout, payload)
+}
+
+/// Reads the start of a packet that an ICMPv6 message quotes, cut short.
+pub(crate) fn parse_quoted(bytes: &[u8]) -> Option<Packet<'_>> {
+    let (layout, rest) = split(bytes).ok()?;
+    to_packet(layout, rest).ok()
+}
+
+fn split(bytes: &[u8]) -> Result<(&Layout, &[u8]), Error> {
     let (layout, rest) = Layout::ref_from_prefix(bytes).map_err(|_| Error::Ipv6Short)?;
-    let [first, second, ..] = layout.version_class_flow.to_bytes();
+    let [first, ..] = layout.version_class_flow.to_bytes();
     if first >> 4 != 6 {
         return Err(Error::IpVersion);
     }
-    let payload_length = usize::from(layout.payload_length.get());
-    let payload = rest.get(..payload_length).ok_or(Error::Ipv6PayloadLength)?;
+    Ok((layout, rest))
+}
+
+fn to_packet<'a>(layout: &Layout, payload: &'a [u8]) -> Result<Packet<'a>, Error> {
+    let [first, second, ..] = layout.version_class_flow.to_bytes();
     let (protocol, payload) = skip_extensions(layout.next_header, payload)?;
     let header = Header {
         source: Ipv6Addr::from(layout.source).into(),
