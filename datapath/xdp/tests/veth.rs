@@ -181,7 +181,6 @@ fn a_full_transmit_ring_gives_the_frame_back() {
             .count();
         assert_eq!(queued, 8);
         assert_eq!(ports[0].device.ledger().in_hand, 0);
-        assert!(ports[1].receive() == 0);
         ports[0].device.flush().unwrap();
         assert!(ports[1].receive() > 0);
         ports[1].drain();
@@ -241,14 +240,8 @@ fn a_receiver_that_ran_dry_recovers() {
         );
         assert!(ports[1].receive() > 0);
         assert!(ports[1].drain().into_iter().eq(0..32));
-        println!("{:?} {:?} {:?}", ports[0].device, ports[1].device, starved);
-        ports[0].send(0, 7);
-        ports[0].settle();
-        println!("{:?} {:?} ", ports[0].device, ports[1].device);
-        println!("{:?}", ports[1].receive());
-        println!("{:?} ", ports[1].device);
-        println!("{:?} ", ports[1].device.statistics());
-        println!("{:?} ", ports[1].steering.counters());
+        // Only a flush gives the frames back to the kernel.
+        ports[1].device.flush().unwrap();
         ping_pong(&mut ports, 500);
         for port in &mut ports {
             port.assert_at_rest(&options);
