@@ -104,11 +104,9 @@ pub fn pseudo_header(
     protocol: Protocol,
     length: usize,
 ) -> Sum {
-    let length = u32::try_from(length).unwrap_or(u32::MAX);
-    of_address(source)
-        .then(of_address(destination))
-        .then(Sum::of_word(u16::from(protocol.0)))
-        .then(Sum::of(&length.to_be_bytes()))
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    let addresses = add(of_address(source), of_address(destination));
+    Sum::of_word(add(addresses, add(u16::from(protocol.0), fold(length))))
 }
 
 /// The checksum field after the bytes under `old` became those under `new`: RFC 1624 3, equation 3.
@@ -119,10 +117,13 @@ pub const fn update(field: u16, old: Sum, new: Sum) -> u16 {
     !add(add(!field, !old.folded), new.folded)
 }
 
-fn of_address(address: IpAddr) -> Sum {
+fn of_address(address: IpAddr) -> u16 {
     match address {
-        IpAddr::V4(address) => Sum::of(&address.octets()),
-        IpAddr::V6(address) => Sum::of(&address.octets()),
+        IpAddr::V4(address) => fold(u64::from(address.to_bits())),
+        IpAddr::V6(address) => {
+            let (high, low) = (address.to_bits() >> 64, address.to_bits());
+            add(fold(high as u64), fold(low as u64))
+        }
     }
 }
 
@@ -149,16 +150,22 @@ impl Lanes {
 
     /// Adds what is left of `len` bytes after the last whole block.
     fn finish(self, rest: &[u8], len: usize) -> Sum {
-        let mut last = [0; BLOCK];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        let mut lanes = self;
-        lanes.add(&last);
-        let total = lanes
-            .0
+        let (words, last) = rest.as_chunks::<4>();
+        let words = words
             .iter()
-            .fold(0u64, |total, lane| total.wrapping_add(*lane));
+            .map(|word| u64::from(u32::from_ne_bytes(*word)));
+        let last = match *last {
+            [a] => [a, 0, 0, 0],
+            [a, b] => [a, b, 0, 0],
+            [a, b, c] => [a, b, c, 0],
+            _ => [0; 4],
+        };
+        let last = u64::from(u32::from_ne_bytes(last));
+        let total = self
+            .0
+            .into_iter()
+            .chain(words)
+            .fold(last, u64::wrapping_add);
         // The byte order of the sum is that of the words summed, RFC 1071 2 (B).
         Sum {
             folded: u16::from_be(fold(total)),
