@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use rustix::thread::{CapabilitySet, capabilities};
+
 use crate::Mode;
 
 /// A failure to load, attach or configure the XDP program.
@@ -18,7 +20,7 @@ pub enum SteerError {
         what: &'static str,
     },
     /// The kernel did not take the program.
-    #[error("cannot load the XDP program: {0}; Linux 5.9 or later with BPF is needed")]
+    #[error("cannot load the XDP program: {0:#}; Linux 5.9 or later with BPF is needed")]
     Load(#[source] libbpf_rs::Error),
     /// There is no interface of that name in this network namespace.
     #[error("no interface {0} here; `ip link` lists those there are")]
@@ -69,10 +71,21 @@ fn advice(mode: Mode) -> &'static str {
     }
 }
 
-/// Says which privilege was missing where that was the cause.
 pub(crate) fn map_error(what: &'static str) -> impl FnOnce(libbpf_rs::Error) -> SteerError {
-    move |source| match source.kind() {
-        libbpf_rs::ErrorKind::PermissionDenied => SteerError::NoPrivilege { what },
-        _ => SteerError::Map { what, source },
+    move |source| SteerError::Map { what, source }
+}
+
+/// The verifier says "permission denied" as well, so the capabilities must tell which it was.
+pub(crate) fn load_error(error: libbpf_rs::Error) -> SteerError {
+    let denied = error.kind() == libbpf_rs::ErrorKind::PermissionDenied;
+    let holds = |capability| {
+        let either = capability | CapabilitySet::SYS_ADMIN;
+        capabilities(None).is_ok_and(|sets| sets.effective.intersects(either))
+    };
+    if denied && !(holds(CapabilitySet::BPF) && holds(CapabilitySet::NET_ADMIN)) {
+        return SteerError::NoPrivilege {
+            what: "load the XDP program",
+        };
     }
+    SteerError::Load(error)
 }

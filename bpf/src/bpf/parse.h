@@ -112,7 +112,10 @@ struct ports {
 	__be16 destination;
 };
 
-/* The next size bytes, or NULL when the frame ends before. */
+/*
+ * The next size bytes, or NULL when the frame ends before. Test the result at once: kept for
+ * later, the compiler may test it in ways that the verifier cannot follow.
+ */
 static __always_inline void *take(struct hdr_cursor *cur, __u32 size)
 {
 	void *hdr = cur->pos;

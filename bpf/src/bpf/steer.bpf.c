@@ -88,7 +88,7 @@ static __always_inline enum verdict judge_tcp(struct hdr_cursor *cur, const stru
 {
 	struct hdr_cursor whole = *cur;
 	struct ports *ports = take(cur, sizeof(*ports));
-	struct tcphdr *tcp = take(&whole, sizeof(*tcp));
+	struct tcphdr *tcp;
 	enum verdict claim;
 
 	/* Too short for ports: the kernel would drop it without an answer. */
@@ -97,6 +97,7 @@ static __always_inline enum verdict judge_tcp(struct hdr_cursor *cur, const stru
 	claim = claim_tcp(&packet->destination, ports->destination);
 	if (claim == VERDICT_passed)
 		return claim;
+	tcp = take(&whole, sizeof(*tcp));
 	if (!tcp || tcp->doff < 5 || !take(&whole, tcp->doff * 4 - sizeof(*tcp)))
 		return VERDICT_malformed;
 	return claim;

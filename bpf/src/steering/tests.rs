@@ -382,6 +382,7 @@ fn ipv6_fragments_of_ours_are_dropped() {
             0,
             &fragment_header(TCP, 0, true, &segment(1, HTTP)),
         );
+        let tail = fragment_header(DESTINATION_OPTIONS, 7, false, &options);
         let echo = fragment_header(ICMPV6, 0, true, &[128, 0, 0, 0, 0, 0, 0, 0]);
         bench.check(&[
             ("first, owned", fragment(owned, SSH, 0, true), Fragment),
@@ -415,6 +416,11 @@ fn ipv6_fragments_of_ours_are_dropped() {
                 "behind hop-by-hop options",
                 ip(shared, HOP_BY_HOP, &outer),
                 Fragment,
+            ),
+            (
+                "later, of options and who knows what",
+                ip(owned, FRAGMENT, &tail),
+                Passed,
             ),
             ("ICMPv6, owned", ip(owned, FRAGMENT, &echo), Fragment),
             ("ICMPv6, shared", ip(shared, FRAGMENT, &echo), Passed),
@@ -666,6 +672,7 @@ fn what_is_taken_back_passes_again() {
             assert_eq!(bench.judge(&tcp(shared, HTTP).frame()), Passed);
         }
         steering.set_port_range(None).unwrap();
+        assert_eq!(bench.judge(&tcp(shared, 0).frame()), Passed);
         assert_eq!(bench.judge(&tcp(shared, FIRST).frame()), Passed);
         assert_eq!(bench.judge(&tcp(owned, FIRST).frame()), OwnedPort);
         steering.set_address(owned, AddressKind::Shared).unwrap();
