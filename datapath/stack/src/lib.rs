@@ -1,2 +1,16 @@
-//! One worker of the stack.
+//! One worker of the stack: frames in, connections, services, frames out.
+//!
+//! A [`worker::Worker`] owns devices, connections and an [`app::App`], and does everything in
+//! [`turn`](worker::Worker::turn)s. It shares nothing and knows no clock: `now` is an argument.
 #![forbid(unsafe_code)]
+
+pub mod app;
+pub mod clock;
+pub mod counters;
+mod flows;
+pub mod limits;
+pub mod link;
+pub mod listeners;
+mod slab;
+mod wheel;
+pub mod worker;

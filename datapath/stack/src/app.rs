@@ -1,0 +1,112 @@
+//! What a service on the stack is: a few methods that the worker calls, in order of time.
+
+use wirepath_tcp::buffer::BlockPool;
+use wirepath_tcp::connection::{CloseReason, Connection};
+use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::Tuple;
+
+use crate::listeners::ListenerId;
+
+/// A service. One value serves all connections of a worker; what belongs to one connection lives
+/// in its `Session`.
+pub trait App {
+    /// State of one connection.
+    type Session: Default;
+
+    /// The handshake is done.
+    fn on_open(&mut self, socket: &mut Socket<'_>, session: &mut Self::Session) {
+        let _ = (socket, session);
+    }
+
+    /// Text has arrived, in order. Returns how many bytes were taken; the rest is kept and shown
+    /// again, when more text comes or there is room to send.
+    fn on_text(
+        &mut self,
+        socket: &mut Socket<'_>,
+        session: &mut Self::Session,
+        text: &[u8],
+    ) -> usize;
+
+    /// There is room to send again, after [`Socket::send`] took less than it was given.
+    fn on_writable(&mut self, socket: &mut Socket<'_>, session: &mut Self::Session) {
+        let _ = (socket, session);
+    }
+
+    /// The peer has closed and all its text was taken. By default so do we.
+    fn on_peer_closed(&mut self, socket: &mut Socket<'_>, session: &mut Self::Session) {
+        let _ = session;
+        socket.shutdown();
+    }
+
+    /// The connection is gone.
+    fn on_closed(&mut self, tuple: &Tuple, session: &mut Self::Session, reason: CloseReason) {
+        let _ = (tuple, session, reason);
+    }
+}
+
+/// A connection as its application sees it, for the time of one call.
+#[derive(Debug)]
+pub struct Socket<'a> {
+    pub(crate) now: Instant,
+    pub(crate) tuple: &'a Tuple,
+    pub(crate) listener: Option<ListenerId>,
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) pool: &'a mut BlockPool,
+}
+
+impl Socket<'_> {
+    /// The time of this turn.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Both ends.
+    #[must_use]
+    pub const fn tuple(&self) -> &Tuple {
+        self.tuple
+    }
+
+    /// The listener that accepted it; `None` when it was opened from here.
+    #[must_use]
+    pub const fn listener(&self) -> Option<ListenerId> {
+        self.listener
+    }
+
+    /// The connection, to look at.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        self.connection
+    }
+
+    /// Queues as much of `text` as there is room for; returns how many bytes that was.
+    pub fn send(&mut self, text: &[u8]) -> usize {
+        self.connection.send(self.pool, text)
+    }
+
+    /// Bytes that [`send`](Self::send) would take.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.connection.send_room()
+    }
+
+    /// Ends our half after what is queued; receiving goes on.
+    pub fn shutdown(&mut self) {
+        self.connection.shutdown();
+    }
+
+    /// Ends our half and stops reading.
+    pub fn close(&mut self) {
+        self.connection.close(self.now, self.pool);
+    }
+
+    /// Resets the connection.
+    pub fn abort(&mut self) {
+        self.connection.abort();
+    }
+
+    /// Turns Nagle's algorithm on or off.
+    pub fn set_nagle(&mut self, on: bool) {
+        self.connection.set_nagle(on);
+    }
+}

@@ -1,0 +1,92 @@
+//! Every counter of a worker, its name and what it means.
+
+use wirepath_tcp::connection::DropReason;
+use wirepath_tcp::state::State;
+
+/// Defines the counters once: field, and the help text that is also its documentation.
+macro_rules! counters {
+    ($($name:ident: $help:literal,)*) => {
+        /// Plain counts of one worker, since it started.
+        #[derive(Debug, Clone, Default)]
+        pub struct Counters {
+            $(#[doc = $help] pub $name: u64,)*
+            /// Frames refused while reading them, by `wirepath_wire::Error::index`.
+            pub malformed: [u64; wirepath_wire::Error::ALL.len()],
+            /// Segments refused by their connection, by `DropReason as usize`.
+            pub refused: [u64; DropReason::ALL.len()],
+            /// Connections that entered each state, by `State as usize`.
+            pub entered: [u64; State::ALL.len()],
+        }
+
+        impl Counters {
+            /// Name, help and value of each counter but the tables.
+            #[must_use]
+            pub fn table(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $help, self.$name),)*]
+            }
+
+            /// Adds the counts of another worker.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                let pairs = [
+                    (&mut self.malformed[..], &other.malformed[..]),
+                    (&mut self.refused[..], &other.refused[..]),
+                    (&mut self.entered[..], &other.entered[..]),
+                ];
+                for (mine, others) in pairs {
+                    mine.iter_mut().zip(others).for_each(|(mine, other)| *mine += other);
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    turns: "Turns of the worker",
+    frames_in: "Frames received",
+    frames_out: "Frames sent",
+    bytes_in: "Bytes received, link headers included",
+    bytes_out: "Bytes sent, link headers included",
+    segments_in: "TCP segments received with a good checksum",
+    segments_out: "TCP segments sent",
+    text_in: "Bytes of text delivered to applications",
+    retransmissions: "TCP segments sent again",
+    opened: "Connections established",
+    closed: "Connections ended, for whatever reason",
+    resets_in: "Connections ended by a reset of the peer",
+    resets_out: "Resets sent",
+    timed_out: "Connections ended because the peer did not answer",
+    half_open_expired: "Handshakes that the peer never finished",
+    arp_replies: "ARP requests answered",
+    neighbor_advertisements: "Neighbor solicitations answered",
+    echo_replies: "ICMP echo requests answered",
+    icmp_errors: "ICMP errors about a segment of ours",
+    drop_not_ours: "Frames for an address or protocol that is not ours",
+    drop_bad_source: "Segments from an address that names no single host, or is our own",
+    drop_half_open_full: "SYNs refused because too many handshakes were unfinished",
+    drop_connections_full: "SYNs refused because too many connections were open",
+    drop_reset_limit: "Resets not sent because too many were",
+    drop_no_frame: "Replies not sent because no frame was free",
+    drop_time_wait_full: "Connections that skipped TIME-WAIT because too many were in it",
+    illegal_options: "Segments with an option of illegal length",
+    partial_checksums: "Segments whose checksum was left to an offload, and taken",
+    transmit_full: "Times that the transmit ring had no room",
+    ledger_errors: "Times that the frames of a device did not add up",
+    invariant_errors: "Times that a connection contradicted itself",
+}
+
+impl Counters {
+    /// Name and count of each reason for which a frame or segment was dropped.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let malformed = wirepath_wire::Error::ALL.iter().zip(self.malformed);
+        let refused = DropReason::ALL.iter().zip(self.refused);
+        let named = self
+            .table()
+            .into_iter()
+            .map(|(name, _, count)| (name, count));
+        named
+            .filter_map(|(name, count)| Some((name.strip_prefix("drop_")?, count)))
+            .chain(malformed.map(|(error, count)| (error.name(), count)))
+            .chain(refused.map(|(reason, count)| (reason.name(), count)))
+    }
+}

@@ -1,0 +1,174 @@
+//! All flows of a worker, by tuple: half-open, open, and in TIME-WAIT.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+use hashbrown::HashTable;
+use wirepath_tcp::connection::Connection;
+use wirepath_tcp::half_open::HalfOpen;
+use wirepath_tcp::isn::Secret;
+use wirepath_tcp::time_wait::TimeWait;
+use wirepath_wire::tuple::Tuple;
+
+use crate::limits::Capacity;
+use crate::link::Link;
+use crate::listeners::{Keyed, ListenerId};
+use crate::slab::Slab;
+use crate::wheel::TimerId;
+
+/// What kind of state a flow has, and its number among those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlowRef {
+    HalfOpen(u32),
+    Open(u32),
+    TimeWait(u32),
+}
+
+impl FlowRef {
+    /// As one number, for the tables and the wheel.
+    pub(crate) const fn pack(self) -> u32 {
+        match self {
+            Self::HalfOpen(number) => number,
+            Self::Open(number) => number | 1 << 30,
+            Self::TimeWait(number) => number | 2 << 30,
+        }
+    }
+
+    pub(crate) const fn unpack(packed: u32) -> Self {
+        let number = packed & ((1 << 30) - 1);
+        match packed >> 30 {
+            0 => Self::HalfOpen(number),
+            1 => Self::Open(number),
+            _ => Self::TimeWait(number),
+        }
+    }
+}
+
+/// A flow whose handshake is not over.
+#[derive(Debug)]
+pub(crate) struct HalfOpenFlow {
+    pub(crate) tuple: Tuple,
+    pub(crate) link: Link,
+    pub(crate) listener: ListenerId,
+    pub(crate) timer: TimerId,
+    pub(crate) half_open: HalfOpen,
+}
+
+/// A flow with a connection and the application's session.
+#[derive(Debug)]
+pub(crate) struct OpenFlow<S> {
+    pub(crate) tuple: Tuple,
+    pub(crate) link: Link,
+    /// The listener that accepted it; `None` for an active open.
+    pub(crate) listener: Option<ListenerId>,
+    pub(crate) timer: TimerId,
+    /// Whether it stands in the list of those that may have something to send.
+    pub(crate) dirty: bool,
+    pub(crate) connection: Connection,
+    pub(crate) session: S,
+}
+
+/// A flow that is over but for the last segments.
+#[derive(Debug)]
+pub(crate) struct TimeWaitFlow {
+    pub(crate) tuple: Tuple,
+    pub(crate) timer: TimerId,
+    pub(crate) time_wait: TimeWait,
+}
+
+/// The flows. The table holds references only; tuples are compared where they lie.
+#[derive(Debug)]
+pub(crate) struct Flows<S> {
+    table: HashTable<u32>,
+    keyed: Keyed,
+    pub(crate) half_open: Slab<HalfOpenFlow>,
+    pub(crate) open: Slab<OpenFlow<S>>,
+    pub(crate) time_wait: Slab<TimeWaitFlow>,
+}
+
+impl<S> Flows<S> {
+    pub(crate) fn new(capacity: &Capacity, secret: Secret) -> Self {
+        let all = capacity.connections + capacity.half_open + capacity.time_wait;
+        Self {
+            // Twice the room: the table then cleans up after removals without allocating.
+            table: HashTable::with_capacity(2 * all),
+            keyed: Keyed(secret),
+            half_open: Slab::with_capacity(capacity.half_open),
+            open: Slab::with_capacity(capacity.connections),
+            time_wait: Slab::with_capacity(capacity.time_wait),
+        }
+    }
+
+    /// The flow of this tuple.
+    pub(crate) fn find(&self, tuple: &Tuple) -> Option<FlowRef> {
+        let hash = hash(&self.keyed, tuple);
+        let found = self
+            .table
+            .find(hash, |&packed| self.tuple(packed) == Some(tuple));
+        found.map(|&packed| FlowRef::unpack(packed))
+    }
+
+    /// Makes `flow` findable by its tuple, which no other flow has.
+    pub(crate) fn enter(&mut self, flow: FlowRef) {
+        let Some(&tuple) = self.tuple(flow.pack()) else {
+            return;
+        };
+        let (keyed, half_open, open, time_wait) =
+            (&self.keyed, &self.half_open, &self.open, &self.time_wait);
+        self.table
+            .insert_unique(hash(keyed, &tuple), flow.pack(), |&packed| {
+                let tuple = tuple_of(half_open, open, time_wait, packed);
+                tuple.map_or(0, |tuple| hash(keyed, tuple))
+            });
+    }
+
+    /// Makes `flow` unfindable; to be called before it is removed from its slab.
+    pub(crate) fn leave(&mut self, flow: FlowRef) {
+        let packed = flow.pack();
+        let Some(&tuple) = self.tuple(packed) else {
+            return;
+        };
+        let hash = hash(&self.keyed, &tuple);
+        if let Ok(entry) = self.table.find_entry(hash, |&entry| entry == packed) {
+            entry.remove();
+        }
+    }
+
+    fn tuple(&self, packed: u32) -> Option<&Tuple> {
+        tuple_of(&self.half_open, &self.open, &self.time_wait, packed)
+    }
+}
+
+fn tuple_of<'a, S>(
+    half_open: &'a Slab<HalfOpenFlow>,
+    open: &'a Slab<OpenFlow<S>>,
+    time_wait: &'a Slab<TimeWaitFlow>,
+    packed: u32,
+) -> Option<&'a Tuple> {
+    match FlowRef::unpack(packed) {
+        FlowRef::HalfOpen(number) => half_open.get(number).map(|flow| &flow.tuple),
+        FlowRef::Open(number) => open.get(number).map(|flow| &flow.tuple),
+        FlowRef::TimeWait(number) => time_wait.get(number).map(|flow| &flow.tuple),
+    }
+}
+
+/// The keyed hash of a tuple, over its bytes in one piece.
+fn hash(keyed: &Keyed, tuple: &Tuple) -> u64 {
+    let mut hasher = keyed.build_hasher();
+    let ports = u32::from(tuple.local.port) << 16 | u32::from(tuple.remote.port);
+    match (tuple.local.address, tuple.remote.address) {
+        (IpAddr::V4(local), IpAddr::V4(remote)) => {
+            hasher.write_u64(u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits()));
+        }
+        (local, remote) => {
+            for address in [local, remote] {
+                match address {
+                    IpAddr::V4(address) => hasher.write_u32(address.to_bits()),
+                    IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
+                }
+            }
+        }
+    }
+    hasher.write_u32(ports);
+    hasher.finish()
+}

@@ -1,0 +1,53 @@
+//! Every bound of a worker. Each refusal has a counter.
+
+/// Segments one connection may send in one turn before others get theirs.
+pub const SEGMENTS_PER_CONNECTION_AND_TURN: usize = 32;
+
+/// Segments all connections together may send in one turn.
+pub const SEGMENTS_PER_TURN: usize = 512;
+
+/// Connections whose timers may fire in one turn.
+pub const TIMERS_PER_TURN: usize = 256;
+
+/// Bytes shown to an application at a time when it reads from its receive buffer.
+pub const READ_CHUNK: usize = wirepath_tcp::limits::BLOCK_SIZE;
+
+/// Turns between two times of housekeeping.
+pub const TURNS_PER_HOUSEKEEPING: u64 = 1024;
+
+/// Addresses of this host.
+pub const LOCAL_ADDRESSES: usize = 64;
+
+/// Neighbors that are remembered.
+pub const NEIGHBORS: usize = 4096;
+
+/// Resets for segments of no connection, per millisecond: enough to refuse in earnest, too few to
+/// be worth an attacker's while.
+pub const RESETS_PER_MILLISECOND: u32 = 64;
+
+/// Largest share of the batch that one device may fill in one turn.
+pub const RECEIVE_BATCH: usize = 64;
+
+/// How much one worker may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Connections that are open, or waiting for the end of their handshake.
+    pub connections: usize,
+    /// Connections waiting for the end of their handshake.
+    pub half_open: usize,
+    /// Connections in TIME-WAIT.
+    pub time_wait: usize,
+    /// Blocks of 4 KiB for text in flight.
+    pub blocks: usize,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            connections: 65_536,
+            half_open: 4_096,
+            time_wait: 65_536,
+            blocks: 16_384,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The link layer as a flow sees it: where its frames go.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use wirepath_tcp::isn::Secret;
+use wirepath_wire::ethernet::MacAddr;
+
+use crate::limits;
+use crate::listeners::Keyed;
+
+/// How to reach a peer on the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The station to send to: the peer, or a router.
+    pub station: MacAddr,
+    /// 802.1Q tag control information, kept on replies.
+    pub vlan: Option<u16>,
+    /// Which device of the worker.
+    pub device: u8,
+}
+
+/// An address of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether ARP, NDP, ICMP and closed ports of it are ours to answer; when not, the kernel has
+    /// the address too and answers them.
+    pub owned: bool,
+}
+
+/// Link-layer addresses of neighbors, mirrored from the kernel or learned from their answers.
+#[derive(Debug)]
+pub(crate) struct Neighbors(HashMap<IpAddr, MacAddr, Keyed>);
+
+impl Neighbors {
+    pub(crate) fn new(secret: Secret) -> Self {
+        Self(HashMap::with_capacity_and_hasher(
+            2 * limits::NEIGHBORS,
+            Keyed(secret),
+        ))
+    }
+
+    /// Remembers a neighbor; one too many is left out.
+    pub(crate) fn learn(&mut self, address: IpAddr, station: MacAddr) {
+        if self.0.len() < limits::NEIGHBORS || self.0.contains_key(&address) {
+            self.0.insert(address, station);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, address: &IpAddr) {
+        self.0.remove(address);
+    }
+
+    pub(crate) fn find(&self, address: &IpAddr) -> Option<MacAddr> {
+        self.0.get(address).copied()
+    }
+}

@@ -1,0 +1,123 @@
+//! From SYN to connection: the passive open.
+
+use wirepath_device::Device;
+use wirepath_tcp::connection::Connection;
+use wirepath_tcp::half_open::HalfOpen;
+use wirepath_tcp::state::State;
+use wirepath_tcp::time::Instant;
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::Segment;
+
+use super::Worker;
+use super::egress::Envelope;
+use super::ingress::Arrival;
+use crate::app::App;
+use crate::flows::{FlowRef, HalfOpenFlow, OpenFlow};
+use crate::wheel::TimerId;
+
+/// How far a new ISN lies after the last sequence number of a connection in TIME-WAIT whose tuple
+/// it takes over: more than any window (RFC 9293 3.6.1, MAY-2).
+const ISN_GAP: u32 = 1 << 20;
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// A SYN for a listener. `after` is the end of an older connection of the same tuple.
+    pub(super) fn on_syn(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        segment: &Segment<'_>,
+        after: Option<SeqNum>,
+    ) {
+        let Some(&listener) = self.listeners.find(&arrival.tuple.local) else {
+            return;
+        };
+        if self.flows.half_open.is_full() {
+            self.counters.drop_half_open_full += 1;
+            return;
+        }
+        // Whoever finishes the handshake must find a place.
+        if self.flows.open.len() + self.flows.half_open.len() >= self.config.capacity.connections {
+            self.counters.drop_connections_full += 1;
+            return;
+        }
+        let secret = &self.config.secret;
+        let mut iss = secret.isn(now, &arrival.tuple);
+        if let Some(after) = after.filter(|&after| iss.at_or_before(after)) {
+            iss = after + ISN_GAP;
+        }
+        let ts_offset = secret.ts_offset(&arrival.tuple);
+        let half_open = HalfOpen::new(now, &segment.header, &listener.config, iss, ts_offset);
+        let path = self.ports[usize::from(arrival.link.device)].path(&arrival.tuple);
+        let syn_ack = half_open.syn_ack(now, &listener.config, path);
+        self.keep_half_open(HalfOpenFlow {
+            tuple: arrival.tuple,
+            link: arrival.link,
+            listener: listener.id,
+            timer: TimerId::NONE,
+            half_open,
+        });
+        self.enter(State::SynReceived);
+        self.reply(&Envelope::of(arrival), &syn_ack);
+    }
+
+    fn keep_half_open(&mut self, flow: HalfOpenFlow) {
+        let deadline = flow.half_open.deadline();
+        let Ok(number) = self.flows.half_open.insert(flow) else {
+            return;
+        };
+        let timer = self
+            .wheel
+            .insert(deadline, FlowRef::HalfOpen(number).pack());
+        if let Some(flow) = self.flows.half_open.get_mut(number) {
+            flow.timer = timer;
+        }
+        self.flows.enter(FlowRef::HalfOpen(number));
+    }
+
+    /// The handshake is done: the half-open flow becomes an open one.
+    pub(super) fn promote(
+        &mut self,
+        now: Instant,
+        number: u32,
+        connection: Connection,
+    ) -> Option<u32> {
+        let HalfOpenFlow {
+            tuple,
+            link,
+            listener,
+            ..
+        } = self.forget_half_open(number)?;
+        let listener = Some(listener);
+        let timer = TimerId::NONE;
+        let session = A::Session::default();
+        let flow = OpenFlow {
+            tuple,
+            link,
+            listener,
+            timer,
+            dirty: false,
+            connection,
+            session,
+        };
+        self.keep_open(now, flow)
+    }
+
+    pub(super) fn keep_open(&mut self, now: Instant, flow: OpenFlow<A::Session>) -> Option<u32> {
+        let deadline = flow.connection.next_deadline().unwrap_or(Instant::NEVER);
+        let number = self.flows.open.insert(flow).ok()?;
+        let timer = self.wheel.insert(deadline, FlowRef::Open(number).pack());
+        if let Some(flow) = self.flows.open.get_mut(number) {
+            flow.timer = timer;
+        }
+        self.flows.enter(FlowRef::Open(number));
+        self.touch(now, number);
+        Some(number)
+    }
+
+    pub(super) fn forget_half_open(&mut self, number: u32) -> Option<HalfOpenFlow> {
+        self.flows.leave(FlowRef::HalfOpen(number));
+        let flow = self.flows.half_open.remove(number)?;
+        self.wheel.remove(flow.timer);
+        Some(flow)
+    }
+}

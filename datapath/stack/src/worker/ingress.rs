@@ -1,0 +1,127 @@
+//! Frames in: parse all, then process all.
+
+use wirepath_device::{Batch, Device, Frame};
+use wirepath_tcp::time::Instant;
+use wirepath_wire::ethernet::{self, EtherType};
+use wirepath_wire::ip::{self, Protocol};
+use wirepath_wire::tcp::{self, ChecksumState, Header, Segment};
+use wirepath_wire::tuple::Tuple;
+use wirepath_wire::{Error, vlan};
+
+use super::Worker;
+use crate::app::App;
+use crate::link::Link;
+
+/// A TCP segment in a frame of the batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    /// Which frame of the batch.
+    frame: usize,
+    /// Where its text starts in the frame, and how long it is.
+    text: (usize, usize),
+    pub(super) tuple: Tuple,
+    /// The way back.
+    pub(super) link: Link,
+    pub(super) header: Header,
+}
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// Takes a batch from a device and processes it; returns how many frames it had.
+    pub(super) fn receive(&mut self, now: Instant, port: usize) -> usize {
+        let Some(mut batch) = self.ports[port].take_batch() else {
+            return 0;
+        };
+        let received = self.ports[port].device.receive(&mut batch);
+        if received > 0 {
+            self.parse_all(port, &batch);
+            self.process_all(now, &batch);
+        }
+        self.ports[port].put_back(batch);
+        received
+    }
+
+    fn parse_all(&mut self, port: usize, batch: &Batch<D::Frame>) {
+        self.arrivals.clear();
+        for (number, frame) in batch.frames().iter().enumerate() {
+            self.counters.frames_in += 1;
+            self.counters.bytes_in += frame.bytes().len() as u64;
+            match self.parse(port, number, frame.bytes()) {
+                Ok(Some(arrival)) => self.arrivals.push(arrival),
+                Ok(None) => {}
+                Err(error) => self.counters.malformed[error.index()] += 1,
+            }
+        }
+    }
+
+    fn process_all(&mut self, now: Instant, batch: &Batch<D::Frame>) {
+        for index in 0..self.arrivals.len() {
+            let arrival = self.arrivals[index];
+            let bytes = batch.frames()[arrival.frame].bytes();
+            let (start, len) = arrival.text;
+            let payload = bytes.get(start..start + len).unwrap_or_default();
+            let segment = Segment {
+                header: arrival.header,
+                payload,
+            };
+            self.on_segment(now, &arrival, &segment);
+        }
+    }
+
+    /// Reads a frame. What is not TCP is answered here and now.
+    fn parse(
+        &mut self,
+        port: usize,
+        number: usize,
+        bytes: &[u8],
+    ) -> Result<Option<Arrival>, Error> {
+        let frame = ethernet::parse(bytes)?;
+        let mut link = Link {
+            station: frame.header.source,
+            vlan: None,
+            device: port as u8,
+        };
+        let (mut ether_type, mut payload) = (frame.header.ether_type, frame.payload);
+        if ether_type == EtherType::VLAN {
+            let tagged = vlan::parse(payload)?;
+            link.vlan = Some(tagged.header.tag.0);
+            (ether_type, payload) = (tagged.header.ether_type, tagged.payload);
+        }
+        match ether_type {
+            EtherType::IPV4 | EtherType::IPV6 => {}
+            EtherType::ARP => return self.on_arp(link, payload).map(|()| None),
+            _ => {
+                self.counters.drop_not_ours += 1;
+                return Ok(None);
+            }
+        }
+        let packet = ip::parse(payload)?;
+        match packet.header.protocol {
+            Protocol::TCP => {}
+            Protocol::ICMP | Protocol::ICMPV6 => {
+                return self.on_icmp(link, &packet).map(|()| None);
+            }
+            _ => {
+                self.counters.drop_not_ours += 1;
+                return Ok(None);
+            }
+        }
+        if self.local(&packet.header.destination).is_none() {
+            self.counters.drop_not_ours += 1;
+            return Ok(None);
+        }
+        let received = tcp::parse(&packet, self.config.checksums)?;
+        self.counters.segments_in += 1;
+        self.counters.illegal_options += u64::from(received.illegal_option);
+        let partial = received.checksum == ChecksumState::Partial;
+        self.counters.partial_checksums += u64::from(partial);
+        let text = received.segment.payload;
+        let start = text.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+        Ok(Some(Arrival {
+            frame: number,
+            text: (start, text.len()),
+            tuple: Tuple::of_received(&packet.header, received.ports),
+            link,
+            header: received.segment.header,
+        }))
+    }
+}

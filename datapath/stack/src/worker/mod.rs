@@ -1,0 +1,268 @@
+//! One worker: it owns its devices, its connections and its services, and shares nothing.
+
+mod accept;
+mod answer;
+mod egress;
+mod ingress;
+mod open;
+mod report;
+mod segment;
+mod serve;
+mod timers;
+
+pub use open::OpenError;
+pub use report::{FlowInfo, Holdings};
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::IpAddr;
+
+use wirepath_device::Device;
+use wirepath_tcp::buffer::BlockPool;
+use wirepath_tcp::config::Config;
+use wirepath_tcp::isn::Secret;
+use wirepath_tcp::time::Instant;
+use wirepath_wire::ethernet::MacAddr;
+use wirepath_wire::tcp::ChecksumPolicy;
+use wirepath_wire::tuple::Endpoint;
+
+use crate::app::App;
+use crate::counters::Counters;
+use crate::flows::Flows;
+use crate::limits::{self, Capacity};
+use crate::link::{LocalAddress, Neighbors};
+use crate::listeners::{Listener, ListenerId, Listeners};
+use crate::wheel::Wheel;
+use egress::Port;
+use ingress::Arrival;
+
+/// What a worker is made with.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// How much it may hold.
+    pub capacity: Capacity,
+    /// Key of ISNs, timestamps and hash tables.
+    pub secret: Secret,
+    /// Addresses of this host; at most [`limits::LOCAL_ADDRESSES`] count.
+    pub addresses: Vec<LocalAddress>,
+    /// Which checksums of received segments are taken.
+    pub checksums: ChecksumPolicy,
+    /// Hop limit of the packets sent.
+    pub hop_limit: u8,
+}
+
+/// What one turn did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Frames received.
+    pub received: usize,
+    /// Timers that fired.
+    pub fired: usize,
+    /// Segments sent for connections.
+    pub sent: usize,
+}
+
+impl Progress {
+    /// Whether there was nothing to do.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.received == 0 && self.fired == 0 && self.sent == 0
+    }
+}
+
+/// One worker.
+pub struct Worker<D: Device, A: App> {
+    config: WorkerConfig,
+    app: A,
+    ports: Vec<Port<D>>,
+    flows: Flows<A::Session>,
+    listeners: Listeners,
+    neighbors: Neighbors,
+    wheel: Wheel,
+    pool: BlockPool,
+    /// Numbers of open flows that may have something to send, in the order of their turn.
+    dirty: VecDeque<u32>,
+    arrivals: Vec<Arrival>,
+    /// Text shown to an application from its receive buffer.
+    chunk: Box<[u8; limits::READ_CHUNK]>,
+    counters: Counters,
+    reset_budget: ResetBudget,
+}
+
+/// Resets for segments of no connection, so many each millisecond.
+#[derive(Debug, Default)]
+struct ResetBudget {
+    millisecond: u64,
+    spent: u32,
+}
+
+impl ResetBudget {
+    fn take(&mut self, now: Instant) -> bool {
+        if self.millisecond != now.as_millis() {
+            *self = Self {
+                millisecond: now.as_millis(),
+                spent: 0,
+            };
+        }
+        self.spent += 1;
+        self.spent <= limits::RESETS_PER_MILLISECOND
+    }
+}
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// A worker without devices and listeners. All its memory is taken here.
+    #[must_use]
+    pub fn new(mut config: WorkerConfig, app: A) -> Self {
+        config.addresses.truncate(limits::LOCAL_ADDRESSES);
+        let Capacity {
+            connections,
+            half_open,
+            time_wait,
+            blocks,
+        } = config.capacity;
+        let secret = config.secret;
+        Self {
+            app,
+            ports: Vec::new(),
+            flows: Flows::new(&config.capacity, secret),
+            listeners: Listeners::new(secret),
+            neighbors: Neighbors::new(secret),
+            wheel: Wheel::with_capacity(connections + half_open + time_wait),
+            pool: BlockPool::new(blocks),
+            dirty: VecDeque::with_capacity(connections),
+            arrivals: Vec::with_capacity(limits::RECEIVE_BATCH),
+            chunk: Box::new([0; limits::READ_CHUNK]),
+            counters: Counters::default(),
+            reset_budget: ResetBudget::default(),
+            config,
+        }
+    }
+
+    /// Gives the worker a device whose link-layer address is `mac`.
+    pub fn attach(&mut self, device: D, mac: MacAddr) {
+        self.ports
+            .push(Port::new(device, mac, self.config.hop_limit));
+    }
+
+    /// Waits for connections to `endpoint` from now on.
+    pub fn listen(&mut self, endpoint: Endpoint, id: ListenerId, config: Config) {
+        self.listeners.add(
+            endpoint,
+            Listener {
+                id,
+                config: config.clamped(),
+            },
+        );
+    }
+
+    /// Accepts no more connections to `endpoint`; those it has go on. Whether it was listening.
+    pub fn unlisten(&mut self, endpoint: &Endpoint) -> bool {
+        self.listeners.remove(endpoint)
+    }
+
+    /// Stops accepting, and closes every connection with a FIN.
+    pub fn drain(&mut self, now: Instant) {
+        self.listeners.clear();
+        for number in self.open_numbers() {
+            if let Some(flow) = self.flows.open.get_mut(number) {
+                flow.connection.close(now, &mut self.pool);
+            }
+            self.touch(now, number);
+        }
+    }
+
+    /// Resets every connection that is left.
+    pub fn abort_all(&mut self, now: Instant) {
+        for number in self.open_numbers() {
+            if let Some(flow) = self.flows.open.get_mut(number) {
+                flow.connection.abort();
+            }
+            self.touch(now, number);
+        }
+    }
+
+    /// One turn at `now`: receive, process, expire, emit, and enter the kernel once.
+    ///
+    /// # Errors
+    /// When a device is gone for good.
+    pub fn turn(&mut self, now: Instant) -> io::Result<Progress> {
+        let mut progress = Progress::default();
+        for port in 0..self.ports.len() {
+            progress.received += self.receive(now, port);
+        }
+        progress.fired = self.expire(now);
+        progress.sent = self.emit(now);
+        for port in &mut self.ports {
+            port.flush()?;
+        }
+        self.counters.turns += 1;
+        if self
+            .counters
+            .turns
+            .is_multiple_of(limits::TURNS_PER_HOUSEKEEPING)
+        {
+            self.keep_house();
+        }
+        Ok(progress)
+    }
+
+    /// Whether something waits for the next turn that neither a frame nor a timer announces.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.dirty.is_empty() || self.ports.iter().any(Port::is_stalled)
+    }
+
+    /// No later than the first timer, if any is armed.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.wheel.next_deadline()
+    }
+
+    /// The device at `index`, in the order of [`attach`](Self::attach).
+    pub fn device_mut(&mut self, index: usize) -> Option<&mut D> {
+        self.ports.get_mut(index).map(|port| &mut port.device)
+    }
+
+    /// The service.
+    #[must_use]
+    pub const fn app(&self) -> &A {
+        &self.app
+    }
+
+    /// The service, to be changed.
+    pub const fn app_mut(&mut self) -> &mut A {
+        &mut self.app
+    }
+
+    /// What it counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Checks that every frame is accounted for.
+    fn keep_house(&mut self) {
+        for port in &self.ports {
+            if !port.ledger_balances() {
+                self.counters.ledger_errors += 1;
+                debug_assert!(false, "a frame has leaked: {:?}", port.device.ledger());
+            }
+        }
+    }
+
+    /// The address of this host that `address` is, if it is one.
+    fn local(&self, address: &IpAddr) -> Option<&LocalAddress> {
+        self.config
+            .addresses
+            .iter()
+            .find(|local| local.address == *address)
+    }
+
+    fn open_numbers(&self) -> Vec<u32> {
+        self.flows
+            .open
+            .iter_from(0)
+            .map(|(number, _)| number)
+            .collect()
+    }
+}

@@ -1,0 +1,87 @@
+//! The active open: RFC 9293 3.10.1.
+
+use wirepath_device::Device;
+use wirepath_tcp::config::Config;
+use wirepath_tcp::connection::Connection;
+use wirepath_tcp::state::State;
+use wirepath_tcp::time::Instant;
+use wirepath_wire::ip;
+use wirepath_wire::tuple::Tuple;
+
+use super::Worker;
+use crate::app::App;
+use crate::flows::OpenFlow;
+use crate::link::Link;
+use crate::wheel::TimerId;
+
+/// Why a connection could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// RFC 9293 3.10.1 (MUST-46): a peer is one host.
+    #[error("the remote address names no single host")]
+    BadRemote,
+    /// The local address is not one of this host.
+    #[error("the local address is not one of this host")]
+    BadLocal,
+    /// There is a connection with this tuple, or one in TIME-WAIT.
+    #[error("a connection with these addresses and ports exists already")]
+    InUse,
+    /// The link-layer address of the next hop is not known yet; it was asked for.
+    #[error("the link-layer address of the next hop is not known yet")]
+    NeighborUnknown,
+    /// The worker holds as many connections as it may.
+    #[error("too many connections are open")]
+    Full,
+}
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// Opens a connection on the first device, through the neighbor `next_hop`; its session starts
+    /// as `session`.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is kept in that case.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        tuple: Tuple,
+        config: Config,
+        session: A::Session,
+    ) -> Result<(), OpenError> {
+        let (local, remote) = (tuple.local.address, tuple.remote.address);
+        if !ip::is_unicast(remote) || self.local(&remote).is_some() {
+            return Err(OpenError::BadRemote);
+        }
+        if self.local(&local).is_none() {
+            return Err(OpenError::BadLocal);
+        }
+        if self.flows.find(&tuple).is_some() {
+            return Err(OpenError::InUse);
+        }
+        if self.flows.open.is_full() {
+            return Err(OpenError::Full);
+        }
+        let Some(station) = self.neighbors.find(&remote) else {
+            self.solicit(0, local, remote);
+            return Err(OpenError::NeighborUnknown);
+        };
+        let secret = &self.config.secret;
+        let (iss, ts_offset) = (secret.isn(now, &tuple), secret.ts_offset(&tuple));
+        let path = self.ports[0].path(&tuple);
+        let flow = OpenFlow {
+            tuple,
+            link: Link {
+                station,
+                vlan: None,
+                device: 0,
+            },
+            listener: None,
+            timer: TimerId::NONE,
+            dirty: false,
+            connection: Connection::open(now, config, path, iss, ts_offset),
+            session,
+        };
+        self.keep_open(now, flow).ok_or(OpenError::Full)?;
+        self.enter(State::SynSent);
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! What a worker shows of itself.
+
+use wirepath_device::{Device, Ledger};
+use wirepath_tcp::connection::Info;
+use wirepath_tcp::half_open::HalfOpen;
+use wirepath_tcp::state::State;
+use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::{Endpoint, Tuple};
+
+use super::Worker;
+use crate::app::App;
+use crate::listeners::ListenerId;
+
+/// One line of `ss`.
+#[derive(Debug, Clone)]
+pub struct FlowInfo {
+    /// Both ends.
+    pub tuple: Tuple,
+    /// Its state.
+    pub state: State,
+    /// The rest, where there is a whole connection.
+    pub info: Option<Info>,
+    /// When it is given up, for what is half-open or in TIME-WAIT.
+    pub deadline: Option<Instant>,
+}
+
+/// How much a worker holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holdings {
+    /// Whole connections.
+    pub open: usize,
+    /// Unfinished handshakes.
+    pub half_open: usize,
+    /// Connections in TIME-WAIT.
+    pub time_wait: usize,
+    /// Blocks of text in use.
+    pub blocks: usize,
+    /// Blocks of text in all.
+    pub blocks_total: usize,
+}
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// How much it holds now.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            open: self.flows.open.len(),
+            half_open: self.flows.half_open.len(),
+            time_wait: self.flows.time_wait.len(),
+            blocks: self.pool.total() - self.pool.free(),
+            blocks_total: self.pool.total(),
+        }
+    }
+
+    /// Who waits for connections.
+    pub fn listeners(&self) -> impl Iterator<Item = (Endpoint, ListenerId)> + '_ {
+        self.listeners
+            .iter()
+            .map(|(endpoint, listener)| (*endpoint, listener.id))
+    }
+
+    /// The frames of each device.
+    pub fn ledgers(&self) -> impl Iterator<Item = Ledger> + '_ {
+        self.ports.iter().map(|port| port.device.ledger())
+    }
+
+    /// Whether every frame of every device is accounted for.
+    #[must_use]
+    pub fn frames_balance(&self) -> bool {
+        self.ports.iter().all(super::egress::Port::ledger_balances)
+    }
+
+    /// All flows: whole, half-open, and in TIME-WAIT.
+    pub fn flows(&self) -> impl Iterator<Item = FlowInfo> + '_ {
+        let open = self.flows.open.iter_from(0).map(|(_, flow)| {
+            let info = flow.connection.info();
+            FlowInfo {
+                tuple: flow.tuple,
+                state: info.state,
+                info: Some(info),
+                deadline: None,
+            }
+        });
+        let half_open = self.flows.half_open.iter_from(0).map(|(_, flow)| {
+            let deadline = Some(HalfOpen::deadline(&flow.half_open));
+            FlowInfo {
+                tuple: flow.tuple,
+                state: State::SynReceived,
+                info: None,
+                deadline,
+            }
+        });
+        let time_wait = self.flows.time_wait.iter_from(0).map(|(_, flow)| {
+            let deadline = Some(flow.time_wait.deadline());
+            FlowInfo {
+                tuple: flow.tuple,
+                state: State::TimeWait,
+                info: None,
+                deadline,
+            }
+        });
+        open.chain(half_open).chain(time_wait)
+    }
+}

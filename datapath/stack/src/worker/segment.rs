@@ -1,0 +1,156 @@
+//! A segment to its flow: RFC 9293 3.10.7.
+
+use wirepath_device::Device;
+use wirepath_tcp::connection::Received;
+use wirepath_tcp::half_open::HalfOpenVerdict;
+use wirepath_tcp::reset;
+use wirepath_tcp::state::State;
+use wirepath_tcp::time::Instant;
+use wirepath_tcp::time_wait::TimeWaitVerdict;
+use wirepath_wire::ip;
+use wirepath_wire::tcp::{Flags, Segment};
+
+use super::Worker;
+use super::egress::Envelope;
+use super::ingress::Arrival;
+use crate::app::{App, Socket};
+use crate::flows::FlowRef;
+
+impl<D: Device, A: App> Worker<D, A> {
+    pub(super) fn on_segment(&mut self, now: Instant, arrival: &Arrival, segment: &Segment<'_>) {
+        match self.flows.find(&arrival.tuple) {
+            Some(FlowRef::Open(number)) => self.on_open_flow(now, number, arrival, segment),
+            Some(FlowRef::HalfOpen(number)) => self.on_half_open(now, number, arrival, segment),
+            Some(FlowRef::TimeWait(number)) => self.on_time_wait(now, number, arrival, segment),
+            None => self.on_no_flow(now, arrival, segment),
+        }
+    }
+
+    pub(super) fn on_open_flow(
+        &mut self,
+        now: Instant,
+        number: u32,
+        arrival: &Arrival,
+        segment: &Segment<'_>,
+    ) {
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return;
+        };
+        let before = flow.connection.state();
+        let Received {
+            text,
+            dropped,
+            reply,
+        } = flow.connection.on_segment(now, segment, &mut self.pool);
+        match dropped {
+            Some(reason) => self.counters.refused[reason as usize] += 1,
+            // A router that failed over sends from another station.
+            None => flow.link = arrival.link,
+        }
+        if !text.is_empty() {
+            self.counters.text_in += text.len() as u64;
+            let mut socket = Socket {
+                now,
+                tuple: &flow.tuple,
+                listener: flow.listener,
+                connection: &mut flow.connection,
+                pool: &mut self.pool,
+            };
+            let used = self.app.on_text(&mut socket, &mut flow.session, text);
+            flow.connection.settle(&mut self.pool, text, used);
+        }
+        if let Some(header) = reply {
+            self.reply(&Envelope::of(arrival), &header);
+        }
+        self.serve(now, number, before);
+    }
+
+    fn on_half_open(
+        &mut self,
+        now: Instant,
+        number: u32,
+        arrival: &Arrival,
+        segment: &Segment<'_>,
+    ) {
+        let Some(flow) = self.flows.half_open.get_mut(number) else {
+            return;
+        };
+        let Some(config) = self
+            .listeners
+            .find(&flow.tuple.local)
+            .map(|found| found.config)
+        else {
+            // The listener is gone: RFC 9293 3.10.7.1.
+            self.forget_half_open(number);
+            return self.on_no_flow(now, arrival, segment);
+        };
+        let half_open = flow.half_open;
+        let path = self.ports[usize::from(arrival.link.device)].path(&arrival.tuple);
+        let verdict = half_open.on_segment(segment, half_open.syn_ack(now, &config, path));
+        match verdict {
+            HalfOpenVerdict::Ignore => {}
+            HalfOpenVerdict::Reply(header) => {
+                self.reply(&Envelope::of(arrival), &header);
+            }
+            HalfOpenVerdict::Reset(header) => {
+                self.forget_half_open(number);
+                if let Some(header) = header {
+                    self.reply(&Envelope::of(arrival), &header);
+                }
+            }
+            HalfOpenVerdict::Accept => {
+                let connection = half_open.accept(now, config, path);
+                if let Some(open) = self.promote(now, number, connection) {
+                    self.on_open_flow(now, open, arrival, segment);
+                }
+            }
+        }
+    }
+
+    fn on_time_wait(
+        &mut self,
+        now: Instant,
+        number: u32,
+        arrival: &Arrival,
+        segment: &Segment<'_>,
+    ) {
+        let Some(flow) = self.flows.time_wait.get_mut(number) else {
+            return;
+        };
+        match flow.time_wait.on_segment(now, segment) {
+            TimeWaitVerdict::Ignore => {}
+            TimeWaitVerdict::Reply(header) => {
+                self.reply(&Envelope::of(arrival), &header);
+            }
+            TimeWaitVerdict::Reopen(after) => {
+                self.forget_time_wait(number);
+                self.on_syn(now, arrival, segment, Some(after));
+            }
+        }
+    }
+
+    fn on_no_flow(&mut self, now: Instant, arrival: &Arrival, segment: &Segment<'_>) {
+        let remote = arrival.tuple.remote.address;
+        // MUST-57, MUST-63, and the land attack: only one other host can want something of us.
+        if !ip::is_unicast(remote) || self.local(&remote).is_some() {
+            self.counters.drop_bad_source += 1;
+            return;
+        }
+        let asks = segment.has(Flags::SYN) && !segment.has(Flags::ACK) && !segment.has(Flags::RST);
+        if asks && self.listeners.find(&arrival.tuple.local).is_some() {
+            return self.on_syn(now, arrival, segment, None);
+        }
+        let Some(header) = reset::reply_to(segment) else {
+            return;
+        };
+        if self.reset_budget.take(now) {
+            self.reply(&Envelope::of(arrival), &header);
+        } else {
+            self.counters.drop_reset_limit += 1;
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
+        self.counters.entered[state as usize] += 1;
+    }
+}

@@ -1,0 +1,173 @@
+//! The application's part of a turn, and the end of a connection.
+
+use wirepath_device::Device;
+use wirepath_tcp::connection::{CloseReason, Event};
+use wirepath_tcp::state::State;
+use wirepath_tcp::time::Instant;
+
+use super::Worker;
+use crate::app::{App, Socket};
+use crate::flows::{FlowRef, TimeWaitFlow};
+use crate::wheel::TimerId;
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// Shows the application what is new, and takes note of what it did. `before` is the state in
+    /// which the connection was before this turn touched it.
+    pub(super) fn serve(&mut self, now: Instant, number: u32, before: State) {
+        loop {
+            self.show_unread(now, number);
+            let Some(flow) = self.flows.open.get_mut(number) else {
+                return;
+            };
+            let Some(event) = flow.connection.poll_event() else {
+                break;
+            };
+            let mut socket = Socket {
+                now,
+                tuple: &flow.tuple,
+                listener: flow.listener,
+                connection: &mut flow.connection,
+                pool: &mut self.pool,
+            };
+            match event {
+                Event::Connected => {
+                    self.counters.opened += 1;
+                    self.app.on_open(&mut socket, &mut flow.session);
+                }
+                Event::Writable => self.app.on_writable(&mut socket, &mut flow.session),
+                Event::PeerClosed => self.app.on_peer_closed(&mut socket, &mut flow.session),
+                Event::Closed(reason) => {
+                    self.app.on_closed(&flow.tuple, &mut flow.session, reason);
+                    self.count_closed(reason);
+                }
+            }
+        }
+        self.note_state(number, before);
+        self.touch(now, number);
+    }
+
+    /// Offers what lies in the receive buffer, until the application takes no more.
+    fn show_unread(&mut self, now: Instant, number: u32) {
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return;
+        };
+        while flow.connection.unread() > 0 && flow.connection.state() != State::Closed {
+            let text = flow.connection.peek(&self.pool);
+            let text = &text[..text.len().min(self.chunk.len())];
+            let len = text.len();
+            self.chunk[..len].copy_from_slice(text);
+            let mut socket = Socket {
+                now,
+                tuple: &flow.tuple,
+                listener: flow.listener,
+                connection: &mut flow.connection,
+                pool: &mut self.pool,
+            };
+            let used = self
+                .app
+                .on_text(&mut socket, &mut flow.session, &self.chunk[..len]);
+            flow.connection.consume(&mut self.pool, used.min(len));
+            if used == 0 || len == 0 {
+                break;
+            }
+        }
+    }
+
+    fn count_closed(&mut self, reason: CloseReason) {
+        self.counters.closed += 1;
+        match reason {
+            CloseReason::Reset | CloseReason::Refused => self.counters.resets_in += 1,
+            CloseReason::TimedOut => self.counters.timed_out += 1,
+            _ => {}
+        }
+    }
+
+    /// Counts the state that a connection has entered, and those it passed through at once.
+    fn note_state(&mut self, number: u32, before: State) {
+        let Some(flow) = self.flows.open.get(number) else {
+            return;
+        };
+        let state = flow.connection.state();
+        if state == before {
+            return;
+        }
+        // The peer's FIN and the application's answer may come in one turn.
+        let passed = match (before, state) {
+            (State::SynReceived, State::Established) | (State::SynSent, State::Established) => None,
+            (State::SynReceived | State::SynSent, State::Closed) => None,
+            (State::SynReceived | State::SynSent, _) => Some(State::Established),
+            (State::Established, State::LastAck) => Some(State::CloseWait),
+            (State::Established, State::FinWait2) => Some(State::FinWait1),
+            (State::FinWait1, State::TimeWait) => Some(State::FinWait2),
+            _ => None,
+        };
+        passed
+            .into_iter()
+            .chain([state])
+            .for_each(|state| self.enter(state));
+    }
+
+    /// Lets the connection be asked for segments this turn, and its timer be set.
+    pub(super) fn touch(&mut self, now: Instant, number: u32) {
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return;
+        };
+        debug_assert_eq!(flow.connection.check(), Ok(()), "{now:?} {}", flow.tuple);
+        if let Some(deadline) = flow.connection.next_deadline() {
+            self.wheel.bring_forward(flow.timer, deadline);
+        }
+        if !flow.dirty {
+            flow.dirty = true;
+            self.dirty.push_back(number);
+        }
+    }
+
+    /// Removes a connection that has nothing more to send, if it is over.
+    pub(super) fn retire(&mut self, number: u32) {
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return;
+        };
+        let time_wait = flow.connection.time_wait();
+        if flow.connection.state() != State::Closed && time_wait.is_none() {
+            return;
+        }
+        self.counters.retransmissions += u64::from(flow.connection.counts().retransmissions);
+        flow.connection.release(&mut self.pool);
+        self.flows.leave(FlowRef::Open(number));
+        let Some(flow) = self.flows.open.remove(number) else {
+            return;
+        };
+        self.wheel.remove(flow.timer);
+        if let Some(time_wait) = time_wait {
+            let (tuple, link) = (flow.tuple, flow.link);
+            self.keep_time_wait(TimeWaitFlow {
+                tuple,
+                link,
+                timer: TimerId::NONE,
+                time_wait,
+            });
+        }
+    }
+
+    fn keep_time_wait(&mut self, flow: TimeWaitFlow) {
+        let deadline = flow.time_wait.deadline();
+        let Ok(number) = self.flows.time_wait.insert(flow) else {
+            self.counters.drop_time_wait_full += 1;
+            return;
+        };
+        let timer = self
+            .wheel
+            .insert(deadline, FlowRef::TimeWait(number).pack());
+        if let Some(flow) = self.flows.time_wait.get_mut(number) {
+            flow.timer = timer;
+        }
+        self.flows.enter(FlowRef::TimeWait(number));
+    }
+
+    pub(super) fn forget_time_wait(&mut self, number: u32) {
+        self.flows.leave(FlowRef::TimeWait(number));
+        if let Some(flow) = self.flows.time_wait.remove(number) {
+            self.wheel.remove(flow.timer);
+        }
+    }
+}
