@@ -31,6 +31,12 @@ impl Secret {
         Self(key)
     }
 
+    /// The key, for the keyed hashes of the same host's tables.
+    #[must_use]
+    pub const fn key(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// ISN = M + F(tuple, key), M a clock of 4 us: RFC 9293 3.4.1 (MUST-8, MUST-9, SHLD-1).
     #[must_use]
     pub fn isn(&self, now: Instant, tuple: &impl Hash) -> SeqNum {

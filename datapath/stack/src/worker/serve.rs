@@ -139,11 +139,10 @@ impl<D: Device, A: App> Worker<D, A> {
         };
         self.wheel.remove(flow.timer);
         if let Some(time_wait) = time_wait {
-            let (tuple, link) = (flow.tuple, flow.link);
+            let (tuple, timer) = (flow.tuple, TimerId::NONE);
             self.keep_time_wait(TimeWaitFlow {
                 tuple,
-                link,
-                timer: TimerId::NONE,
+                timer,
                 time_wait,
             });
         }

@@ -57,7 +57,7 @@ pub enum Event {
     Connected,
     /// There is room again after [`Connection::send`] took less than it was given.
     Writable,
-    /// The peer has closed: once all is read, nothing more will come (RFC 9293 3.6).
+    /// The peer has closed, and all it sent is read (RFC 9293 3.6).
     PeerClosed,
     /// The connection is gone, for this reason (MUST-12).
     Closed(CloseReason),
@@ -192,8 +192,9 @@ impl Connection {
         let (flag, event) = told
             .into_iter()
             .find(|&(flag, _)| self.pending.contains(flag))?;
-        // In TIME-WAIT there may be text that the application has yet to read.
-        if flag == Pending::CLOSED && self.state == State::TimeWait && self.unread() > 0 {
+        // The peer's end comes after all it said, but a connection that is gone has no more text.
+        let waits = matches!(event, Event::PeerClosed | Event::Closed(_));
+        if waits && self.unread() > 0 && self.state != State::Closed {
             return None;
         }
         self.pending.remove(flag);
