@@ -1,1 +1,4 @@
 //! The wirepath runtime and command.
+#![deny(unsafe_code)]
+
+pub mod netns;
