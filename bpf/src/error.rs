@@ -38,7 +38,9 @@ pub enum SteerError {
         program: Option<u32>,
     },
     /// The driver or the kernel refused the program.
-    #[error("cannot attach the XDP program to {interface} in {mode} mode: {source}; {}", advice(*mode))]
+    #[error(
+        "cannot attach the XDP program to {interface} in {mode} mode: {source}; {}", advice(*mode)
+    )]
     Attach {
         /// The name of the interface.
         interface: String,
@@ -52,7 +54,7 @@ pub enum SteerError {
     #[error("cannot listen on {0}: it is not an address of ours; add the address first")]
     UnknownAddress(IpAddr),
     /// A map of the program refused a change.
-    #[error("cannot {what} in the XDP program's map: {source}")]
+    #[error("cannot {what} in the XDP program's map: {source:#}")]
     Map {
         /// What was tried.
         what: &'static str,
