@@ -1,2 +1,12 @@
-//! Services on the stack: echo, discard, chargen.
+//! Services on the stack, each as small as its RFC.
 #![forbid(unsafe_code)]
+
+mod chargen;
+mod discard;
+mod echo;
+mod services;
+
+pub use chargen::Chargen;
+pub use discard::Discard;
+pub use echo::Echo;
+pub use services::{Service, Services, Session};
