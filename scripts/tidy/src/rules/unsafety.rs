@@ -10,6 +10,10 @@ const MODULES: &[(&str, &str)] = &[
         "libbpf's bpf_link_create has no safe wrapper that takes flags",
     ),
     (
+        "bpf/tests/attach.rs",
+        "unshare could take the descriptor table along",
+    ),
+    (
         "datapath/xdp/src/interface.rs",
         "ethtool is an ioctl with a union",
     ),

@@ -36,6 +36,10 @@ const NAMES: &[(&[&str], &str)] = &[
     (&["retransmission_timeout", "retransmit_timeout"], "rto"),
 ];
 
+const SEGMENT: &str = "segment: TCP has segments, IP packets, the link frames";
+const PACKET: &str = "packet: TCP has segments, IP packets, the link frames";
+const FRAME: &str = "frame: TCP has segments, IP packets, the link frames";
+
 /// Words that must not stand in code or prose, and what to say instead. Written in halves, so
 /// that this table does not break its own rule.
 const PHRASES: &[([&str; 2], &str)] = &[
@@ -43,30 +47,12 @@ const PHRASES: &[([&str; 2], &str)] = &[
     (["rfc", "793"], "RFC 9293, which replaced it"),
     (["rfc ", "2581"], "RFC 5681, which replaced it"),
     (["rfc ", "1323"], "RFC 7323, which replaced it"),
-    (
-        ["tcp ", "packet"],
-        "segment: TCP has segments, IP packets, the link frames",
-    ),
-    (
-        ["tcp ", "frame"],
-        "segment: TCP has segments, IP packets, the link frames",
-    ),
-    (
-        ["ip ", "segment"],
-        "packet: TCP has segments, IP packets, the link frames",
-    ),
-    (
-        ["ethernet ", "packet"],
-        "frame: TCP has segments, IP packets, the link frames",
-    ),
-    (
-        ["ack ", "packet"],
-        "segment: TCP has segments, IP packets, the link frames",
-    ),
-    (
-        ["syn ", "packet"],
-        "segment: TCP has segments, IP packets, the link frames",
-    ),
+    (["tcp ", "packet"], SEGMENT),
+    (["tcp ", "frame"], SEGMENT),
+    (["ip ", "segment"], PACKET),
+    (["ethernet ", "packet"], FRAME),
+    (["ack ", "packet"], SEGMENT),
+    (["syn ", "packet"], SEGMENT),
 ];
 
 /// A variable of the RFCs bears the RFC's name.
