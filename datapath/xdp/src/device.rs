@@ -10,19 +10,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use wirepath_device::{Batch, Capabilities, Device, Full, Ledger};
 
+use crate::limits::{BATCH, FLUSHES_PER_CHECK, MAX_KICKS, SEND_RETRY};
 use crate::rings::{Rings, Statistics, XdpFrame};
 use crate::wake::Waker;
-use crate::{BATCH, Interface, OpenError, Options, open};
-
-/// Most kicks of one flush. In copy mode the kernel sends 32 frames a kick, so this is a full
-/// default ring.
-const MAX_KICKS: usize = 64;
-
-/// A device that nobody kicks would never learn that its interface is gone: it asks this often.
-const FLUSHES_PER_CHECK: u32 = 1024;
-
-/// How long to sleep at most while frames wait to be sent.
-const RETRY: Duration = Duration::from_millis(1);
+use crate::{Interface, OpenError, Options, open};
 
 /// An AF_XDP socket with its own frames on one queue of an interface.
 ///
@@ -189,7 +180,7 @@ impl Device for XdpDevice {
 
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         let timeout = if self.rings.queued() > 0 {
-            timeout.min(RETRY)
+            timeout.min(SEND_RETRY)
         } else {
             timeout
         };

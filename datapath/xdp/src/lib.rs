@@ -8,6 +8,7 @@
 mod device;
 mod error;
 mod interface;
+mod limits;
 mod open;
 mod options;
 mod rings;
@@ -19,12 +20,3 @@ pub use interface::Interface;
 pub use options::{Options, ZeroCopy};
 pub use rings::{Statistics, XdpFrame};
 pub use wake::Waker;
-
-/// Room for the driver and XDP programs before the bytes of every frame (XDP_PACKET_HEADROOM).
-const HEADROOM: usize = 256;
-
-/// Most frames that one `receive` takes: enough to overlap cache misses, few enough for the L1.
-const BATCH: usize = 64;
-
-/// Ethernet header and one 802.1Q tag.
-const LINK_HEADERS: usize = 14 + 4;

@@ -13,11 +13,9 @@ use xsk_rs::config::{
 };
 use xsk_rs::{FrameDesc, Umem};
 
+use crate::limits::{FIRST_BIND_RETRY, HEADROOM, LINK_HEADERS, LONGEST_BIND_RETRY};
 use crate::rings::{Parts, Rings};
-use crate::{HEADROOM, Interface, LINK_HEADERS, OpenError, Options, ZeroCopy};
-
-const FIRST_RETRY: Duration = Duration::from_millis(1);
-const LONGEST_RETRY: Duration = Duration::from_millis(50);
+use crate::{Interface, OpenError, Options, ZeroCopy};
 
 /// Opens a socket on a queue, and waits a little for a queue that is taken.
 #[allow(
@@ -37,13 +35,13 @@ pub(crate) fn open(
     opening.check()?;
     raise_memlock();
     let mut waited = Duration::ZERO;
-    let mut pause = FIRST_RETRY;
+    let mut pause = FIRST_BIND_RETRY;
     loop {
         match opening.attempt() {
             Err(OpenError::QueueTaken { .. }) if waited < options.bind_timeout => {
                 std::thread::sleep(pause);
                 waited += pause;
-                pause = (pause * 2).min(LONGEST_RETRY);
+                pause = (pause * 2).min(LONGEST_BIND_RETRY);
             }
             result => return result,
         }

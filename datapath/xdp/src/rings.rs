@@ -19,16 +19,19 @@ use xsk_rs::config::{Interface, SocketConfig};
 use xsk_rs::socket::SocketCreateError;
 use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, Socket, TxQueue, Umem};
 
-use crate::{BATCH, HEADROOM};
-
-/// An Ethernet header.
-const MIN_FRAME: u32 = 14;
+use crate::limits::{BATCH, HEADROOM, MIN_FRAME};
 
 /// One frame of an [`XdpDevice`](crate::XdpDevice).
 ///
 /// A frame that is dropped, and not given back, is lost to the device. It stays valid when the
 /// device is dropped first; the device's memory and queue are then not freed before the process
 /// ends.
+///
+/// ```compile_fail
+/// fn send(frame: wirepath_xdp::XdpFrame) -> impl Send {
+///     frame
+/// }
+/// ```
 pub struct XdpFrame {
     /// The first byte of the packet.
     data: NonNull<u8>,
@@ -37,6 +40,8 @@ pub struct XdpFrame {
     capacity: u32,
     desc: FrameDesc,
 }
+
+const _: () = assert!(size_of::<XdpFrame>() == 48);
 
 impl Frame for XdpFrame {
     #[inline]
