@@ -1,4 +1,10 @@
 //! The wirepath runtime and command.
+//!
+//! [`runtime::Runtime`] is a server: an XDP program, AF_XDP sockets on all queues of an interface,
+//! and worker threads. [`api`] is how a running one is asked, [`cli`] the command.
 #![deny(unsafe_code)]
 
+pub mod api;
+pub mod cli;
 pub mod netns;
+pub mod runtime;

@@ -16,6 +16,7 @@ pub use report::{FlowInfo, Holdings};
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use wirepath_device::Device;
 use wirepath_tcp::buffer::BlockPool;
@@ -204,6 +205,17 @@ impl<D: Device, A: App> Worker<D, A> {
             self.keep_house();
         }
         Ok(progress)
+    }
+
+    /// Sleeps until a frame is there, somebody wakes a device, or `timeout` has passed.
+    ///
+    /// # Errors
+    /// When a device is gone for good.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        match &mut self.ports[..] {
+            [] => Ok(()),
+            [port, ..] => port.device.wait(timeout),
+        }
     }
 
     /// Whether something waits for the next turn that neither a frame nor a timer announces.

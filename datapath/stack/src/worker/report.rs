@@ -39,6 +39,17 @@ pub struct Holdings {
     pub blocks_total: usize,
 }
 
+impl Holdings {
+    /// Adds what another worker holds.
+    pub const fn add(&mut self, other: &Self) {
+        self.open += other.open;
+        self.half_open += other.half_open;
+        self.time_wait += other.time_wait;
+        self.blocks += other.blocks;
+        self.blocks_total += other.blocks_total;
+    }
+}
+
 impl<D: Device, A: App> Worker<D, A> {
     /// How much it holds now.
     #[must_use]
@@ -50,6 +61,23 @@ impl<D: Device, A: App> Worker<D, A> {
             blocks: self.pool.total() - self.pool.free(),
             blocks_total: self.pool.total(),
         }
+    }
+
+    /// Everything that must hold between turns. Walks all connections: for tests.
+    ///
+    /// # Errors
+    /// What does not hold, and for which connection.
+    pub fn check(&self) -> Result<(), (Tuple, &'static str)> {
+        let first = self.next_deadline();
+        for (_, flow) in self.flows.open.iter_from(0) {
+            let refuse = |what| Err((flow.tuple, what));
+            flow.connection.check().or_else(refuse)?;
+            let deadline = flow.connection.next_deadline();
+            if deadline.is_some() && (first.is_none() || first > deadline) {
+                return refuse("its timer is not in the wheel");
+            }
+        }
+        Ok(())
     }
 
     /// Who waits for connections.

@@ -4,6 +4,7 @@ use wirepath_device::Device;
 use wirepath_tcp::connection::{CloseReason, Event};
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::Tuple;
 
 use super::Worker;
 use crate::app::{App, Socket};
@@ -11,6 +12,32 @@ use crate::flows::{FlowRef, TimeWaitFlow};
 use crate::wheel::TimerId;
 
 impl<D: Device, A: App> Worker<D, A> {
+    /// Shows the application a connection again: what it left unread, and the room to send. For
+    /// what no segment announces: its own time, or another connection that it waited for. Whether
+    /// there is such a connection.
+    pub fn wake(&mut self, now: Instant, tuple: &Tuple) -> bool {
+        let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
+            return false;
+        };
+        self.show_unread(now, number);
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return false;
+        };
+        let before = flow.connection.state();
+        if before.is_synchronized() {
+            let mut socket = Socket {
+                now,
+                tuple: &flow.tuple,
+                listener: flow.listener,
+                connection: &mut flow.connection,
+                pool: &mut self.pool,
+            };
+            self.app.on_writable(&mut socket, &mut flow.session);
+        }
+        self.serve(now, number, before);
+        true
+    }
+
     /// Shows the application what is new, and takes note of what it did. `before` is the state in
     /// which the connection was before this turn touched it.
     pub(super) fn serve(&mut self, now: Instant, number: u32, before: State) {

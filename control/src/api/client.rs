@@ -1,0 +1,87 @@
+//! The command's side of the API.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::model::{Flow, Stats};
+use super::socket::DIRECTORY;
+
+/// A running server, asked through its control socket.
+#[derive(Debug, Clone)]
+pub struct Client {
+    path: PathBuf,
+}
+
+/// The control sockets of all servers that run here, in `/run/wirepath`.
+///
+/// # Errors
+/// The directory cannot be read, but for not being there.
+pub fn running_servers() -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(DIRECTORY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| std::os::unix::net::UnixStream::connect(path).is_ok());
+    paths.sort();
+    Ok(paths)
+}
+
+impl Client {
+    /// The server whose control socket is at `path`.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// All its flows.
+    ///
+    /// # Errors
+    /// No server listens there, or it does not answer as it should.
+    pub async fn flows(&self) -> anyhow::Result<Vec<Flow>> {
+        self.get("/v1/flows").await
+    }
+
+    /// What it counted.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows).
+    pub async fn stats(&self) -> anyhow::Result<Stats> {
+        self.get("/v1/stats").await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, resource: &str) -> anyhow::Result<T> {
+        let path = self.path.display();
+        let stream = UnixStream::connect(&self.path).await.with_context(|| {
+            format!("cannot reach a server at {path}; is it running, and is --control right?")
+        })?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let request = Request::get(resource).header("host", "wirepath");
+        let response = sender
+            .send_request(request.body(Empty::<Bytes>::new())?)
+            .await;
+        let response = response.with_context(|| format!("the server at {path} hung up"))?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        connection.abort();
+        if !status.is_success() {
+            let text = String::from_utf8_lossy(&body);
+            bail!("the server at {path} answered {status}: {}", text.trim());
+        }
+        serde_json::from_slice(&body)
+            .with_context(|| format!("the server at {path} speaks another version"))
+    }
+}

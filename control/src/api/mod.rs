@@ -1,0 +1,11 @@
+//! HTTP with JSON on a unix socket: how a running server is asked.
+
+mod client;
+mod model;
+mod server;
+mod socket;
+
+pub use client::{Client, running_servers};
+pub use model::{Details, Flow, Stats};
+pub use server::{Server, serve};
+pub use socket::{ControlSocket, SocketError};

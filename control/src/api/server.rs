@@ -1,0 +1,73 @@
+//! The server's side of the API.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use wirepath_bpf::Steering;
+
+use super::model::{Flow, Stats};
+use super::socket::ControlSocket;
+use crate::runtime::{Runtime, WorkerHandle};
+
+/// What the API answers from.
+#[derive(Debug, Clone)]
+pub struct Server {
+    workers: Arc<[WorkerHandle]>,
+    steering: Arc<Steering>,
+}
+
+/// An answer, or a status with a sentence.
+type Answer<T> = Result<Json<T>, (StatusCode, String)>;
+
+impl Server {
+    /// An API for this server.
+    #[must_use]
+    pub fn new(runtime: &Runtime) -> Self {
+        Self {
+            workers: runtime.workers().into(),
+            steering: runtime.steering(),
+        }
+    }
+}
+
+/// Answers requests until the end.
+///
+/// # Errors
+/// The socket failed.
+pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
+    let router = Router::new()
+        .route("/v1/flows", get(flows))
+        .route("/v1/stats", get(stats))
+        .with_state(server);
+    axum::serve(socket.listener()?, router).await
+}
+
+async fn flows(State(server): State<Server>) -> Answer<Vec<Flow>> {
+    let mut flows = Vec::new();
+    for worker in server.workers.iter() {
+        let part = worker.flows().await.map_err(unavailable)?;
+        flows.extend(part.iter().map(Flow::from));
+    }
+    Ok(Json(flows))
+}
+
+async fn stats(State(server): State<Server>) -> Answer<Stats> {
+    let mut snapshots = Vec::new();
+    for worker in server.workers.iter() {
+        snapshots.push(worker.snapshot().await.map_err(unavailable)?);
+    }
+    let steering = server.steering.counters();
+    let steering = steering.iter().flat_map(|counters| counters.iter());
+    let steering = steering
+        .map(|(verdict, count)| (verdict.name(), count))
+        .collect();
+    Ok(Json(Stats::of(&snapshots, &steering)))
+}
+
+fn unavailable(error: io::Error) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))
+}

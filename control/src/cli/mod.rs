@@ -1,0 +1,102 @@
+//! The `wirepath` command.
+
+mod check;
+mod server;
+mod ss;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::runtime::StartError;
+
+/// A kernel-bypass TCP stack on Linux AF_XDP.
+#[derive(Debug, Parser)]
+#[command(name = "wirepath", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more on standard error; twice for all there is.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve echo (RFC 862): what comes goes back.
+    Echo(server::Args),
+    /// Serve discard (RFC 863): what comes is thrown away.
+    Discard(server::Args),
+    /// Serve chargen (RFC 864): characters without end.
+    Chargen(server::Args),
+    /// List the connections of running servers, like ss.
+    Ss(ss::Args),
+    /// Say whether and how well an interface will work, and why not.
+    Check(check::Args),
+}
+
+/// How a command failed: decides the exit code.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Bad arguments or configuration: exit code 2.
+    Usage(anyhow::Error),
+    /// Anything else: exit code 1.
+    Other(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let usage = error
+            .downcast_ref::<StartError>()
+            .is_some_and(StartError::is_configuration);
+        if usage {
+            Self::Usage(error)
+        } else {
+            Self::Other(error)
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Alternate: with all causes, in one line.
+            Self::Usage(error) | Self::Other(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+/// Parses the arguments and runs the command; returns its exit code: 0 done, 2 bad arguments or
+/// configuration, 1 anything else.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = match cli.verbose {
+        0 => tracing::Level::INFO,
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let format = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false);
+    format.with_writer(std::io::stderr).without_time().init();
+    let done = match cli.command {
+        Command::Echo(args) => server::run(args, wirepath_apps::Service::Echo),
+        Command::Discard(args) => server::run(args, wirepath_apps::Service::Discard),
+        Command::Chargen(args) => server::run(args, wirepath_apps::Service::Chargen),
+        Command::Ss(args) => ss::run(&args),
+        Command::Check(args) => check::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("wirepath: {failure}");
+            ExitCode::from(match failure {
+                Failure::Usage(_) => 2,
+                Failure::Other(_) => 1,
+            })
+        }
+    }
+}

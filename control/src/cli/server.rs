@@ -1,0 +1,193 @@
+//! `wirepath echo`, `discard` and `chargen`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use wirepath_apps::Service;
+use wirepath_bpf::Mode;
+use wirepath_stack::limits::Capacity;
+use wirepath_tcp::config::Config;
+use wirepath_wire::tcp::ChecksumPolicy;
+use wirepath_xdp::{Options, ZeroCopy};
+
+use super::Failure;
+use crate::api::{self, ControlSocket};
+use crate::runtime::{Idle, Runtime, ServerOptions};
+
+/// What all servers can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The interface to serve on.
+    #[arg(short, long)]
+    interface: String,
+    /// The port to listen at [default: that of the service's RFC].
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// An address to serve, several times for several [default: all of the interface]. One that
+    /// the interface does not have is wirepath's own: it answers ARP, NDP and ping for it.
+    #[arg(short, long)]
+    address: Vec<IpAddr>,
+    /// Where the XDP program runs.
+    #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
+    mode: ModeArg,
+    /// Whether the driver writes frames straight into our memory.
+    #[arg(long, value_enum, default_value_t = ZeroCopyArg::Auto)]
+    zero_copy: ZeroCopyArg,
+    /// What to do when there is nothing to do: look again at once, or sleep.
+    #[arg(long, value_enum, default_value_t = IdleArg::Adaptive)]
+    idle: IdleArg,
+    /// The core of the worker [default: wherever the kernel puts it].
+    #[arg(long, value_delimiter = ',')]
+    cores: Vec<usize>,
+    /// Which checksums to take: veth leaves them unfinished while the peer's tx offload is on.
+    #[arg(long, value_enum, default_value_t = ChecksumArg::Whole)]
+    rx_checksum: ChecksumArg,
+    /// Connections at once.
+    #[arg(long, default_value_t = Capacity::default().connections,
+        value_parser = parse_connections)]
+    max_connections: usize,
+    /// Where the control socket is [default: /run/wirepath/INTERFACE-PID.sock].
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeArg {
+    /// Native, or skb where the driver has none.
+    Auto,
+    /// In the driver.
+    Native,
+    /// In the generic hook: slower, on any interface.
+    Skb,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ZeroCopyArg {
+    /// Where the driver can.
+    Auto,
+    /// Or fail.
+    On,
+    /// Never.
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IdleArg {
+    /// Least latency, a whole core.
+    Spin,
+    /// Sleep until a frame comes.
+    Adaptive,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ChecksumArg {
+    /// Only whole ones.
+    Whole,
+    /// Also those that hold just the pseudo-header, as veth peers with tx offload send.
+    PartialOk,
+}
+
+fn parse_connections(text: &str) -> Result<usize, String> {
+    let range = 1..=16_777_216;
+    let count = text.parse().map_err(|error| format!("{error}"))?;
+    if range.contains(&count) {
+        Ok(count)
+    } else {
+        Err(format!("{count} is not in {range:?}"))
+    }
+}
+
+impl Args {
+    fn options(&self, service: Service) -> ServerOptions {
+        let port = self.port.unwrap_or(service.port());
+        let connections = self.max_connections;
+        let default = Capacity::default();
+        ServerOptions {
+            interface: self.interface.clone(),
+            addresses: self.address.clone(),
+            services: BTreeMap::from([(port, service)]),
+            mode: match self.mode {
+                ModeArg::Auto => None,
+                ModeArg::Native => Some(Mode::Native),
+                ModeArg::Skb => Some(Mode::Skb),
+            },
+            device: Options {
+                zero_copy: match self.zero_copy {
+                    ZeroCopyArg::Auto => ZeroCopy::Auto,
+                    ZeroCopyArg::On => ZeroCopy::On,
+                    ZeroCopyArg::Off => ZeroCopy::Off,
+                },
+                ..Options::default()
+            },
+            cores: self.cores.clone(),
+            idle: match self.idle {
+                IdleArg::Spin => Idle::Spin,
+                IdleArg::Adaptive => Idle::Adaptive,
+            },
+            // What is echoed goes at once: nothing better will come to join it.
+            tcp: Config {
+                nagle: false,
+                ..Config::default()
+            },
+            capacity: Capacity {
+                connections,
+                ..default
+            },
+            checksums: match self.rx_checksum {
+                ChecksumArg::Whole => ChecksumPolicy::Whole,
+                ChecksumArg::PartialOk => ChecksumPolicy::PartialOk,
+            },
+        }
+    }
+}
+
+/// Serves until a signal comes.
+pub(super) fn run(args: Args, service: Service) -> Result<(), Failure> {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio.block_on(serve(&args, service))
+}
+
+async fn serve(args: &Args, service: Service) -> Result<(), Failure> {
+    // Before anything is made that a signal would leave behind.
+    let mut ends = [
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    ];
+    let runtime = Runtime::start(args.options(service)).await?;
+    let control = ControlSocket::bind(args.control.as_deref(), &args.interface)?;
+    announce(&runtime, &control);
+    let state = api::Server::new(&runtime);
+    tokio::select! {
+        signal = any(&mut ends) => tracing::info!("{signal}: closing connections"),
+        () = runtime.failed() => tracing::error!("a worker has ended"),
+        result = api::serve(&control, state) => result?,
+        () = runtime.watch() => {}
+    }
+    Ok(runtime.stop().await?)
+}
+
+async fn any([interrupt, terminate]: &mut [Signal; 2]) -> &'static str {
+    tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    }
+}
+
+fn announce(runtime: &Runtime, control: &ControlSocket) {
+    let mode = runtime
+        .mode()
+        .map_or_else(String::new, |mode| format!(" in {mode} mode"));
+    for (endpoint, service) in runtime.endpoints() {
+        println!(
+            "{} at {endpoint} on {}{mode}",
+            service.name(),
+            runtime.interface()
+        );
+    }
+    println!("control socket {}", control.path().display());
+}

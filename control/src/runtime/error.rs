@@ -1,0 +1,89 @@
+//! Why a server cannot start.
+
+use std::net::{IpAddr, SocketAddr};
+
+use wirepath_bpf::SteerError;
+use wirepath_xdp::OpenError;
+
+/// Why a server cannot start: what failed, on what, why, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The interface has no address, and none was given.
+    #[error(
+        "interface {0} has no address; give it one (`ip address add ADDRESS/PREFIX dev {0}`), or \
+         serve one of your own with --address"
+    )]
+    NoAddress(String),
+    /// An address that was given names no single host.
+    #[error("{0} cannot be served: it names no single host; give a unicast address")]
+    BadAddress(IpAddr),
+    /// The interface is no Ethernet.
+    #[error("interface {0} has no Ethernet address; only Ethernet interfaces are supported")]
+    NotEthernet(String),
+    /// A queue was asked for that the interface does not have, or a core that is not there.
+    #[error("core {core} cannot be used; this process may run on {available}")]
+    NoSuchCore {
+        /// The core that was asked for.
+        core: usize,
+        /// The cores there are.
+        available: String,
+    },
+    /// Another program of this host has the port.
+    #[error(
+        "port {} of {} is taken by another program of this host; `ss -tlnp sport = :{}` shows \
+         which; stop it or choose another port", .0.port(), .0.ip(), .0.port()
+    )]
+    PortTaken(SocketAddr),
+    /// The kernel would not keep a port free.
+    #[error("cannot reserve port {} of {}: {source}", endpoint.port(), endpoint.ip())]
+    Reserve {
+        /// The endpoint that was asked for.
+        endpoint: SocketAddr,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// The kernel would not tell of the interface.
+    #[error("cannot ask the kernel about interface {interface}: {source}")]
+    Netlink {
+        /// The interface that was asked about.
+        interface: String,
+        /// What the kernel said.
+        source: rtnetlink::Error,
+    },
+    /// A call that does not usually fail did.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A device could not be opened.
+    #[error(transparent)]
+    Device(#[from] OpenError),
+    /// The XDP program could not be loaded, attached or told.
+    #[error(transparent)]
+    Steering(#[from] SteerError),
+}
+
+impl StartError {
+    /// Whether what was asked for is wrong, rather than the state of the machine.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::NoAddress(_)
+                | Self::BadAddress(_)
+                | Self::NotEthernet(_)
+                | Self::NoSuchCore { .. }
+                | Self::Device(
+                    OpenError::NoSuchInterface(_)
+                        | OpenError::NoSuchQueue { .. }
+                        | OpenError::MtuTooLarge { .. }
+                        | OpenError::Options(_)
+                )
+                | Self::Steering(SteerError::NoSuchInterface(_))
+        )
+    }
+}

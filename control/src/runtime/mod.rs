@@ -1,0 +1,168 @@
+//! A running server: XDP program, devices, worker threads, and the control thread that minds them.
+
+mod error;
+mod host;
+mod mailbox;
+mod reservation;
+mod set_up;
+mod watch;
+mod worker;
+
+pub use error::StartError;
+pub use mailbox::{Snapshot, WorkerHandle};
+pub use worker::Idle;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wirepath_apps::Service;
+use wirepath_bpf::{Attachment, Mode, Steering};
+use wirepath_stack::limits::Capacity;
+use wirepath_tcp::config::Config;
+use wirepath_wire::tcp::ChecksumPolicy;
+use wirepath_xdp::Options;
+
+use reservation::Reservation;
+
+/// How long connections get to close in peace when the server stops.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How often the control thread looks at what it waits for.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The interface to serve on.
+    pub interface: String,
+    /// The addresses to serve; when empty, all that the interface has. One that it does not have
+    /// is owned: ARP, NDP and ICMP of it are answered here.
+    pub addresses: Vec<IpAddr>,
+    /// Which service waits at which port.
+    pub services: BTreeMap<u16, Service>,
+    /// Where the XDP program runs; `None` tries native first.
+    pub mode: Option<Mode>,
+    /// Sockets and frames.
+    pub device: Options,
+    /// Cores for the workers; when empty, wherever the kernel puts them.
+    pub cores: Vec<usize>,
+    /// What a worker does when there is nothing to do.
+    pub idle: Idle,
+    /// Settings of the connections.
+    pub tcp: Config,
+    /// How much a worker may hold.
+    pub capacity: Capacity,
+    /// Which checksums of received segments are taken.
+    pub checksums: ChecksumPolicy,
+}
+
+/// A server that runs. Dropping it stops it at once; [`stop`](Self::stop) does so in peace.
+#[derive(Debug)]
+pub struct Runtime {
+    interface: String,
+    endpoints: Vec<(SocketAddr, Service)>,
+    workers: Vec<WorkerHandle>,
+    threads: Vec<JoinHandle<std::io::Result<()>>>,
+    steering: Arc<Steering>,
+    /// Taken away before the devices are closed.
+    attachment: Option<Attachment>,
+    /// The ports that the kernel must not give away, until the end.
+    _reservations: Vec<Reservation>,
+}
+
+impl Runtime {
+    /// Sets everything up and starts the workers.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left behind in that case.
+    pub async fn start(options: ServerOptions) -> Result<Self, StartError> {
+        set_up::start(options).await
+    }
+
+    /// The interface it serves on.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// Where it listens, and with what.
+    #[must_use]
+    pub fn endpoints(&self) -> &[(SocketAddr, Service)] {
+        &self.endpoints
+    }
+
+    /// Where the XDP program runs.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        self.attachment.as_ref().map(Attachment::mode)
+    }
+
+    /// The workers, to be asked.
+    #[must_use]
+    pub fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
+    }
+
+    /// The XDP program's maps and counters.
+    #[must_use]
+    pub fn steering(&self) -> Arc<Steering> {
+        Arc::clone(&self.steering)
+    }
+
+    /// Waits until a worker ends by itself, which none should.
+    pub async fn failed(&self) {
+        while !self.threads.iter().any(JoinHandle::is_finished) {
+            tokio::time::sleep(10 * LOOK).await;
+        }
+    }
+
+    /// Stops accepting, closes connections with a FIN, resets those that do not follow within 3 s,
+    /// and takes everything down.
+    ///
+    /// # Errors
+    /// Why a worker had ended, if one had.
+    pub async fn stop(mut self) -> std::io::Result<()> {
+        self.workers.iter().for_each(WorkerHandle::drain);
+        self.wait_until_closed(DRAIN).await;
+        self.workers.iter().for_each(WorkerHandle::abort_all);
+        self.wait_until_closed(10 * LOOK).await;
+        self.end()
+    }
+
+    async fn wait_until_closed(&self, limit: Duration) {
+        let closed = async {
+            loop {
+                let mut open = 0;
+                for worker in &self.workers {
+                    let holdings = worker.snapshot().await.map(|snapshot| snapshot.holdings);
+                    open += holdings.map_or(0, |holdings| holdings.open);
+                }
+                if open == 0 {
+                    return;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        // A worker that hangs must not hang the end.
+        let _ = tokio::time::timeout(limit, closed).await;
+    }
+
+    fn end(&mut self) -> std::io::Result<()> {
+        self.attachment = None;
+        self.workers.iter().for_each(WorkerHandle::end);
+        let panicked = || std::io::Error::other("a worker has panicked");
+        let ends = self.threads.drain(..);
+        ends.map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())))
+            .collect()
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!(%error, "a worker failed");
+        }
+    }
+}
