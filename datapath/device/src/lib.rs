@@ -43,7 +43,7 @@ pub struct Capabilities {
 
 /// One queue pair of a network interface.
 ///
-/// Only [`Device::flush`] and [`Device::wait`] may enter the kernel.
+/// Only [`Device::flush`] and [`Device::wait_any`] may enter the kernel.
 pub trait Device {
     /// The token for one slot of this device's memory.
     type Frame: Frame;
@@ -73,11 +73,24 @@ pub trait Device {
     /// that is down is retried by the next flush.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Sleeps until a frame is there, somebody wakes the device, or `timeout` has passed.
+    /// Sleeps until one of `devices` has a frame, somebody wakes one, or `timeout` has passed.
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
-    fn wait(&mut self, timeout: Duration) -> io::Result<()>;
+    fn wait_any(devices: &mut [&mut Self], timeout: Duration) -> io::Result<()>
+    where
+        Self: Sized;
+
+    /// As [`wait_any`](Self::wait_any), of this device alone.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    fn wait(&mut self, timeout: Duration) -> io::Result<()>
+    where
+        Self: Sized,
+    {
+        Self::wait_any(&mut [self], timeout)
+    }
 
     /// Where this device's frames are; all but `in_hand` must sum to the total less those the
     /// caller holds.

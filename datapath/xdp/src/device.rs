@@ -120,6 +120,17 @@ impl XdpDevice {
         }
     }
 
+    /// What poll(2) said of the socket and of the waker.
+    fn woke(&mut self, socket: PollFlags, waker: PollFlags) -> io::Result<()> {
+        if waker.contains(PollFlags::IN) {
+            self.waker.rest();
+        }
+        if socket.contains(PollFlags::IN) {
+            return Ok(());
+        }
+        self.check_interface()
+    }
+
     /// The kernel leaves an error on the socket when the interface is removed.
     fn check_interface(&mut self) -> io::Result<()> {
         if !self.gone {
@@ -178,27 +189,29 @@ impl Device for XdpDevice {
         Ok(())
     }
 
-    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        let timeout = if self.rings.queued() > 0 {
+    fn wait_any(devices: &mut [&mut Self], timeout: Duration) -> io::Result<()> {
+        let sending = devices.iter_mut().any(|device| device.rings.queued() > 0);
+        let timeout = if sending {
             timeout.min(SEND_RETRY)
         } else {
             timeout
         };
         // A timeout beyond what the kernel can count is none.
         let timeout = Timespec::try_from(timeout).ok();
-        let mut fds = [
-            PollFd::from_borrowed_fd(self.rings.fd(), PollFlags::IN),
-            PollFd::new(&self.waker, PollFlags::IN),
-        ];
-        let events = poll(&mut fds, timeout.as_ref());
-        let [socket, waker] = fds.map(|fd| fd.revents());
-        if waker.contains(PollFlags::IN) {
-            self.waker.rest();
+        let mut fds = Vec::with_capacity(2 * devices.len());
+        for device in devices.iter() {
+            fds.push(PollFd::from_borrowed_fd(device.rings.fd(), PollFlags::IN));
+            fds.push(PollFd::new(&device.waker, PollFlags::IN));
         }
-        if !socket.contains(PollFlags::IN) {
-            self.check_interface()?;
+        let polled = poll(&mut fds, timeout.as_ref()).map(|_| ());
+        let events: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+        for (device, events) in devices.iter_mut().zip(events.chunks(2)) {
+            device.woke(events[0], events[1])?;
         }
-        self.judge(events.map(|_| ()))
+        match devices.first_mut() {
+            Some(device) => device.judge(polled),
+            None => Ok(()),
+        }
     }
 
     fn ledger(&self) -> Ledger {

@@ -75,6 +75,12 @@ impl<D: Device, A: App> Worker<D, A> {
         bytes: &[u8],
     ) -> Result<Option<Arrival>, Error> {
         let frame = ethernet::parse(bytes)?;
+        let station = frame.header.destination;
+        // A promiscuous interface also takes what is for other stations.
+        if station != self.ports[port].mac && !station.is_multicast() {
+            self.counters.drop_not_ours += 1;
+            return Ok(None);
+        }
         let mut link = Link {
             station: frame.header.source,
             vlan: None,

@@ -212,10 +212,8 @@ impl<D: Device, A: App> Worker<D, A> {
     /// # Errors
     /// When a device is gone for good.
     pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        match &mut self.ports[..] {
-            [] => Ok(()),
-            [port, ..] => port.device.wait(timeout),
-        }
+        let mut devices: Vec<&mut D> = self.ports.iter_mut().map(|port| &mut port.device).collect();
+        D::wait_any(&mut devices, timeout)
     }
 
     /// Whether something waits for the next turn that neither a frame nor a timer announces.

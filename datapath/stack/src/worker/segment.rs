@@ -37,6 +37,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let before = flow.connection.state();
+        let received_before = flow.connection.counts().bytes_received;
         let Received {
             text,
             dropped,
@@ -47,8 +48,8 @@ impl<D: Device, A: App> Worker<D, A> {
             // A router that failed over sends from another station.
             None => flow.link = arrival.link,
         }
+        self.counters.text_in += flow.connection.counts().bytes_received - received_before;
         if !text.is_empty() {
-            self.counters.text_in += text.len() as u64;
             let mut socket = Socket {
                 now,
                 tuple: &flow.tuple,

@@ -19,12 +19,18 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
             return false;
         };
-        self.show_unread(now, number);
-        let Some(flow) = self.flows.open.get_mut(number) else {
+        let Some(before) = self
+            .flows
+            .open
+            .get(number)
+            .map(|flow| flow.connection.state())
+        else {
             return false;
         };
-        let before = flow.connection.state();
-        if before.is_synchronized() {
+        self.show_unread(now, number);
+        if let Some(flow) = self.flows.open.get_mut(number)
+            && flow.connection.state().is_synchronized()
+        {
             let mut socket = Socket {
                 now,
                 tuple: &flow.tuple,
