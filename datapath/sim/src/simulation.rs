@@ -1,0 +1,202 @@
+//! The clock: two hosts, two paths, and whoever has something to do next.
+
+use std::hash::Hasher;
+use std::time::Duration;
+
+use fastrand::Rng;
+use siphasher::sip::SipHasher13;
+use wirepath_tcp::time::Instant;
+
+use crate::checker::Checker;
+use crate::host::{Host, HostConfig, SmolHost, StackHost, Turn};
+use crate::node::{Path, WireFrame};
+use crate::plan::Side;
+use crate::scenario::Scenario;
+use crate::trace::Sighting;
+
+/// Virtual time after which a run must be over.
+const MOST_TIME: Duration = Duration::from_secs(4 * 3_600);
+
+/// What a run was like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Virtual time it took.
+    pub time: Duration,
+    /// Times that the clock moved.
+    pub steps: u64,
+    /// Frames sent.
+    pub frames: u64,
+    /// Bytes of text delivered.
+    pub bytes: u64,
+    /// A hash over every frame sent and its time.
+    pub trace: u64,
+}
+
+/// A run that went wrong.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("seed {seed}: {what}, at {at:?}")]
+pub struct Failure {
+    /// The seed of the scenario.
+    pub seed: u64,
+    /// When it was noticed, in virtual time.
+    pub at: Duration,
+    /// What went wrong.
+    pub what: String,
+    /// What the hosts held then.
+    pub hosts: Vec<String>,
+}
+
+/// A scenario being played.
+pub struct Simulation<'a> {
+    now: Instant,
+    hosts: [Box<dyn Host>; 2],
+    paths: [Path; 2],
+    checker: Checker,
+    seed: u64,
+    steps: u64,
+    frames: u64,
+    trace: SipHasher13,
+    observer: &'a mut dyn FnMut(&Sighting<'_>),
+    outbox: Vec<WireFrame>,
+}
+
+/// Plays a scenario to its end.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn play(scenario: &Scenario) -> Result<Report, Box<Failure>> {
+    Simulation::new(scenario, StackHost::TURN, &mut |_| {}).run()
+}
+
+impl<'a> Simulation<'a> {
+    /// A simulation at the start of `scenario`, whose workers are turned by `turn`. The observer
+    /// is shown every frame that leaves a host or comes to one.
+    #[must_use]
+    pub fn new(
+        scenario: &Scenario,
+        turn: Turn,
+        observer: &'a mut dyn FnMut(&Sighting<'_>),
+    ) -> Self {
+        let mut rng = Rng::with_seed(!scenario.seed);
+        let faults = &scenario.faults;
+        Self {
+            now: Instant::ZERO,
+            paths: [faults[0].path(&mut rng), faults[1].path(&mut rng)],
+            hosts: [Side::Client, Side::Server].map(|side| host(scenario, side, turn)),
+            checker: Checker::new(scenario),
+            seed: scenario.seed,
+            steps: 0,
+            frames: 0,
+            trace: SipHasher13::new(),
+            observer,
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Plays it to its end.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run(mut self) -> Result<Report, Box<Failure>> {
+        let outcome = self.run_to_end();
+        let time = self.now.since(Instant::ZERO);
+        outcome.map_err(|what| {
+            let hosts = self.hosts.iter().flat_map(|host| host.describe());
+            Box::new(Failure {
+                seed: self.seed,
+                at: time,
+                what,
+                hosts: hosts.collect(),
+            })
+        })?;
+        let ends = self.hosts.iter().flat_map(|host| host.ends());
+        Ok(Report {
+            time,
+            steps: self.steps,
+            frames: self.frames,
+            bytes: ends.map(|end| end.received()).sum(),
+            trace: self.trace.finish(),
+        })
+    }
+
+    fn run_to_end(&mut self) -> Result<(), String> {
+        loop {
+            self.step()?;
+            self.checker.check(self.now, &self.hosts)?;
+            let wakeups = self.wakeups();
+            let Some(next) = wakeups.into_iter().flatten().min() else {
+                return self.checker.check_end(&self.hosts);
+            };
+            if next.since(Instant::ZERO) > MOST_TIME {
+                return Err("it takes too long".to_owned());
+            }
+            self.now = next.max(self.now);
+            self.steps += 1;
+        }
+    }
+
+    fn wakeups(&self) -> [Option<Instant>; 4] {
+        [
+            self.paths[0].next_wakeup(),
+            self.paths[1].next_wakeup(),
+            self.hosts[0].next_wakeup(),
+            self.hosts[1].next_wakeup(),
+        ]
+    }
+
+    /// All that happens at this instant.
+    fn step(&mut self) -> Result<(), String> {
+        for (path, from) in self.paths.iter_mut().zip([Side::Client, Side::Server]) {
+            path.advance(self.now);
+            let receiver = &mut self.hosts[from.other() as usize];
+            for frame in path.arrivals() {
+                (self.observer)(&Sighting {
+                    at: self.now,
+                    from,
+                    arrived: true,
+                    frame: &frame,
+                });
+                receiver.deliver(&frame);
+            }
+        }
+        for from in [Side::Client, Side::Server] {
+            let outbox = &mut self.outbox;
+            self.hosts[from as usize].run(self.now, &mut |frame| outbox.push(frame))?;
+            self.send_all(from);
+        }
+        Ok(())
+    }
+
+    fn send_all(&mut self, from: Side) {
+        for frame in self.outbox.drain(..) {
+            self.frames += 1;
+            self.trace.write_u64(self.now.as_nanos());
+            self.trace.write_u8(from as u8);
+            self.trace.write(&frame);
+            (self.observer)(&Sighting {
+                at: self.now,
+                from,
+                arrived: false,
+                frame: &frame,
+            });
+            self.paths[from as usize].send(self.now, frame);
+        }
+    }
+}
+
+fn host(scenario: &Scenario, side: Side, turn: Turn) -> Box<dyn Host> {
+    let config = HostConfig {
+        side,
+        ipv6: scenario.ipv6,
+        tcp: *scenario.config(side),
+        device: scenario.device,
+        blocks: scenario.blocks,
+        knows_neighbor: !scenario.asks_neighbor,
+        seed: scenario.seed,
+    };
+    if scenario.is_smol(side) {
+        Box::new(SmolHost::new(config, &scenario.connections))
+    } else {
+        Box::new(StackHost::new(config, &scenario.connections, turn))
+    }
+}
