@@ -73,6 +73,15 @@ impl<D: Device, A: App> Worker<D, A> {
             let refuse = |what| Err((flow.tuple, what));
             flow.connection.check().or_else(refuse)?;
             let deadline = flow.connection.next_deadline();
+            // Who was asked for segments and still has text waits for something.
+            let Info {
+                state, send_queue, ..
+            } = flow.connection.info();
+            let closing = matches!(state, State::FinWait1 | State::Closing | State::LastAck);
+            let waits = state != State::Closed && (closing || send_queue > 0);
+            if waits && !flow.dirty && deadline.is_none() {
+                return refuse("it has something to send, and no timer");
+            }
             if deadline.is_some() && (first.is_none() || first > deadline) {
                 return refuse("its timer is not in the wheel");
             }

@@ -13,7 +13,7 @@ use wirepath_wire::tcp::{Flags, Segment};
 use super::Worker;
 use super::egress::Envelope;
 use super::ingress::Arrival;
-use crate::app::{App, Socket};
+use crate::app::App;
 use crate::flows::FlowRef;
 
 impl<D: Device, A: App> Worker<D, A> {
@@ -50,15 +50,7 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         self.counters.text_in += flow.connection.counts().bytes_received - received_before;
         if !text.is_empty() {
-            let mut socket = Socket {
-                now,
-                tuple: &flow.tuple,
-                listener: flow.listener,
-                connection: &mut flow.connection,
-                pool: &mut self.pool,
-            };
-            let used = self.app.on_text(&mut socket, &mut flow.session, text);
-            flow.connection.settle(&mut self.pool, text, used);
+            self.show_text(now, number, before, text);
         }
         if let Some(header) = reply {
             self.reply(&Envelope::of(arrival), &header);

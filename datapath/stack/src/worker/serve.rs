@@ -79,6 +79,32 @@ impl<D: Device, A: App> Worker<D, A> {
         self.touch(now, number);
     }
 
+    /// Offers text where it lies in its frame. The handshake may have ended with the same segment:
+    /// the application is told of that first.
+    pub(super) fn show_text(&mut self, now: Instant, number: u32, before: State, text: &[u8]) {
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return;
+        };
+        let mut socket = Socket {
+            now,
+            tuple: &flow.tuple,
+            listener: flow.listener,
+            connection: &mut flow.connection,
+            pool: &mut self.pool,
+        };
+        let opens = !before.is_synchronized();
+        if opens && socket.connection.poll_event() == Some(Event::Connected) {
+            self.counters.opened += 1;
+            self.app.on_open(&mut socket, &mut flow.session);
+        }
+        let used = if socket.connection.state() == State::Closed {
+            text.len()
+        } else {
+            self.app.on_text(&mut socket, &mut flow.session, text)
+        };
+        flow.connection.settle(&mut self.pool, text, used);
+    }
+
     /// Offers what lies in the receive buffer, until the application takes no more.
     fn show_unread(&mut self, now: Instant, number: u32) {
         let Some(flow) = self.flows.open.get_mut(number) else {
