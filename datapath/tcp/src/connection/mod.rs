@@ -225,7 +225,7 @@ impl Connection {
                 "SND.NXT ran away",
             ),
             (
-                !waits || has_timer || self.syn_is_due(),
+                !waits || has_timer || self.syn_is_due() || self.snd.unsent() > 0,
                 "a waiting state has no timer",
             ),
             (
