@@ -1,4 +1,5 @@
 //! The `wirepath` command.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,10 +1,12 @@
 //! The `wirepath` command.
 
 mod check;
+mod demo;
 mod server;
 mod ss;
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +32,8 @@ enum Command {
     Discard(server::Args),
     /// Serve chargen (RFC 864): characters without end.
     Chargen(server::Args),
+    /// Show it all at work: two namespaces, a veth pair, our server and kernel clients.
+    Demo(demo::Args),
     /// List the connections of running servers, like ss.
     Ss(ss::Args),
     /// Say whether and how well an interface will work, and why not.
@@ -86,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Echo(args) => server::run(args, wirepath_apps::Service::Echo),
         Command::Discard(args) => server::run(args, wirepath_apps::Service::Discard),
         Command::Chargen(args) => server::run(args, wirepath_apps::Service::Chargen),
+        Command::Demo(args) => demo::run(&args),
         Command::Ss(args) => ss::run(&args),
         Command::Check(args) => check::run(&args),
     };

@@ -152,10 +152,12 @@ impl Runtime {
     fn end(&mut self) -> std::io::Result<()> {
         self.attachment = None;
         self.workers.iter().for_each(WorkerHandle::end);
-        let panicked = || std::io::Error::other("a worker has panicked");
-        let ends = self.threads.drain(..);
-        ends.map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())))
-            .collect()
+        let mut end = Ok(());
+        for thread in self.threads.drain(..) {
+            let panicked = |_| Err(std::io::Error::other("a worker has panicked"));
+            end = end.and(thread.join().unwrap_or_else(panicked));
+        }
+        end
     }
 }
 

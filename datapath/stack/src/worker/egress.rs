@@ -32,6 +32,17 @@ pub(super) struct Port<D: Device> {
     stalled: Option<D::Frame>,
 }
 
+impl<D: Device> Drop for Port<D> {
+    fn drop(&mut self) {
+        for frame in [self.spare.take(), self.stalled.take()]
+            .into_iter()
+            .flatten()
+        {
+            self.device.release(frame);
+        }
+    }
+}
+
 /// From whom to whom a segment goes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Envelope {
