@@ -1,15 +1,207 @@
-//! `wirepath check`.
+//! `wirepath check`: what an interface, its driver, the kernel and our rights allow.
+
+use std::fmt::Write as _;
+
+use wirepath_bpf::{SteerError, Steering};
+use wirepath_xdp::{Interface, Options};
 
 use super::Failure;
+use crate::runtime::{self, HostFacts};
 
 /// What `check` can be told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The interface to look at.
+    /// The interface to look at. Nothing is changed on it.
     interface: String,
 }
 
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grade {
+    /// As it should be.
+    Good,
+    /// It works, but not as well as it could.
+    Note,
+    /// wirepath will not start.
+    Bad,
+}
+
+/// One line of the answer.
+struct Finding {
+    grade: Grade,
+    what: &'static str,
+    text: String,
+}
+
+/// Prints the findings; an error when one of them keeps wirepath from starting.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let _ = args;
+    let interface = Interface::find(&args.interface).map_err(runtime::StartError::from)?;
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let host = tokio.block_on(runtime::look(&interface))?;
+    let findings = [
+        kernel(),
+        rights(),
+        driver(&interface),
+        program(&host),
+        mtu(&interface),
+        addresses(&host),
+        link(&host),
+        queues(&interface),
+        offloads(&interface),
+    ];
+    let mut text = String::new();
+    for Finding {
+        grade,
+        what,
+        text: line,
+    } in &findings
+    {
+        let mark = match grade {
+            Grade::Good => "ok  ",
+            Grade::Note => "note",
+            Grade::Bad => "BAD ",
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{mark} {what:<10} {line}");
+    }
+    print!("{text}");
+    let bad = findings
+        .iter()
+        .filter(|finding| finding.grade == Grade::Bad)
+        .count();
+    if bad > 0 {
+        let name = interface.name();
+        return Err(anyhow::anyhow!("{name} will not work: {bad} BAD above say why").into());
+    }
     Ok(())
+}
+
+const fn good(what: &'static str, text: String) -> Finding {
+    Finding {
+        grade: Grade::Good,
+        what,
+        text,
+    }
+}
+
+const fn note(what: &'static str, text: String) -> Finding {
+    Finding {
+        grade: Grade::Note,
+        what,
+        text,
+    }
+}
+
+const fn bad(what: &'static str, text: String) -> Finding {
+    Finding {
+        grade: Grade::Bad,
+        what,
+        text,
+    }
+}
+
+fn kernel() -> Finding {
+    let name = rustix::system::uname();
+    good(
+        "kernel",
+        format!("Linux {}", name.release().to_string_lossy()),
+    )
+}
+
+/// Tried for real: the program is loaded, and goes again.
+fn rights() -> Finding {
+    match Steering::load() {
+        Ok(_) => good("rights", "the XDP program loads".to_owned()),
+        Err(error @ SteerError::NoPrivilege { .. }) => bad("rights", error.to_string()),
+        Err(error) => bad("kernel", error.to_string()),
+    }
+}
+
+fn driver(interface: &Interface) -> Finding {
+    /// Drivers whose AF_XDP users report zero-copy to work (docs/performance.md).
+    const ZERO_COPY: [&str; 6] = ["i40e", "ice", "ixgbe", "mlx5_core", "igc", "bnxt_en"];
+    match interface.driver() {
+        "veth" => note(
+            "driver",
+            "veth: native mode, copies; figures say nothing of a NIC".into(),
+        ),
+        driver if ZERO_COPY.contains(&driver) => good(
+            "driver",
+            format!("{driver}: native mode, zero-copy where its queues allow"),
+        ),
+        driver => note(
+            "driver",
+            format!("{driver}: not known to have zero-copy; native or skb mode is tried at start"),
+        ),
+    }
+}
+
+fn program(host: &HostFacts) -> Finding {
+    match host.xdp_program {
+        None => good("program", "no XDP program is attached".to_owned()),
+        Some(id) => bad(
+            "program",
+            format!(
+                "XDP program {id} is attached; stop the server it belongs to, or see `bpftool net`"
+            ),
+        ),
+    }
+}
+
+fn mtu(interface: &Interface) -> Finding {
+    let (mtu, limit) = (interface.mtu(), Options::default().largest_mtu());
+    if mtu <= limit {
+        return good("mtu", format!("{mtu}, a frame holds up to {limit}"));
+    }
+    let name = interface.name();
+    bad(
+        "mtu",
+        format!("{mtu}, a frame holds up to {limit}; `ip link set dev {name} mtu {limit}`"),
+    )
+}
+
+fn addresses(host: &HostFacts) -> Finding {
+    if host.addresses.is_empty() {
+        let text = "none; add one, or serve one of your own with --address";
+        return note("addresses", text.to_owned());
+    }
+    let list: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+    good("addresses", list.join(" "))
+}
+
+fn link(host: &HostFacts) -> Finding {
+    match host.mac {
+        Some(mac) if host.up => good("link", format!("up, {mac}")),
+        Some(mac) => note("link", format!("down, {mac}; frames flow once it is up")),
+        None => bad(
+            "link",
+            "no Ethernet address; only Ethernet is supported".to_owned(),
+        ),
+    }
+}
+
+fn queues(interface: &Interface) -> Finding {
+    let (queues, name) = (interface.queues(), interface.name());
+    if queues == 1 {
+        return good("queues", "1".to_owned());
+    }
+    note(
+        "queues",
+        format!("{queues}, all driven by one worker; `ethtool -L {name} combined 1` would do"),
+    )
+}
+
+fn offloads(interface: &Interface) -> Finding {
+    if interface.driver() == "veth" {
+        let text = "the peer of a veth pair must complete its checksums: on its end run \
+                    `ethtool -K IFACE tx off`, or start with --rx-checksum partial-ok";
+        return note("offloads", text.to_owned());
+    }
+    let name = interface.name();
+    note(
+        "offloads",
+        format!("receive merging must be off: `ethtool -K {name} gro off lro off`"),
+    )
 }

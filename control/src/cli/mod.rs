@@ -82,10 +82,13 @@ pub fn main() -> ExitCode {
         1 => tracing::Level::DEBUG,
         _ => tracing::Level::TRACE,
     };
-    let format = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_target(false);
-    format.with_writer(std::io::stderr).without_time().init();
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
     let done = match cli.command {
         Command::Echo(args) => server::run(args, wirepath_apps::Service::Echo),
         Command::Discard(args) => server::run(args, wirepath_apps::Service::Discard),

@@ -9,6 +9,7 @@ mod watch;
 mod worker;
 
 pub use error::StartError;
+pub use host::{HostFacts, look};
 pub use mailbox::{Snapshot, WorkerHandle};
 pub use worker::Idle;
 

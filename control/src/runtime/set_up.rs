@@ -26,7 +26,7 @@ const HOP_LIMIT: u8 = 64;
 pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError> {
     let core = check_cores(&options.cores)?;
     let interface = Interface::find(&options.interface)?;
-    let host = host::look(interface.name(), interface.index()).await?;
+    let host = host::look(&interface).await?;
     let mac = host
         .mac
         .ok_or_else(|| StartError::NotEthernet(interface.name().to_owned()))?;

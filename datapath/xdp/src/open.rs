@@ -13,7 +13,7 @@ use xsk_rs::config::{
 };
 use xsk_rs::{FrameDesc, Umem};
 
-use crate::limits::{FIRST_BIND_RETRY, HEADROOM, LINK_HEADERS, LONGEST_BIND_RETRY};
+use crate::limits::{FIRST_BIND_RETRY, LONGEST_BIND_RETRY};
 use crate::rings::{Parts, Rings};
 use crate::{Interface, OpenError, Options, ZeroCopy};
 
@@ -67,7 +67,7 @@ impl Opening<'_> {
                 queues: self.interface.queues(),
             });
         }
-        let limit = self.options.frame_size as usize - HEADROOM - LINK_HEADERS;
+        let limit = self.options.largest_mtu();
         if self.interface.mtu() > limit {
             return Err(OpenError::MtuTooLarge {
                 interface: self.name(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::{HEADROOM, LINK_HEADERS};
+
 /// Whether the driver writes frames straight into our memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZeroCopy {
@@ -46,6 +48,12 @@ impl Options {
     /// How many frames are kept for receiving: in the fill ring, or received and not yet taken.
     pub(crate) fn receive_share(&self) -> usize {
         self.ring_size.min(self.frame_count / 2) as usize
+    }
+
+    /// The largest MTU whose packets fit a frame with their link headers, in bytes.
+    #[must_use]
+    pub fn largest_mtu(&self) -> usize {
+        (self.frame_size as usize).saturating_sub(HEADROOM + LINK_HEADERS)
     }
 
     /// What is wrong with the numbers, if anything.
