@@ -107,8 +107,8 @@ impl Config {
     /// The shift that lets the window field reach the whole receive buffer: RFC 7323 2.2.
     #[must_use]
     pub fn window_scale(&self) -> WindowScale {
-        let unscaled = u32::from(u16::MAX);
-        let shift = (0..WindowScale::MAX.shift()).find(|&s| (unscaled << s) >= self.receive_buffer);
+        let (unscaled, buffer) = (u32::from(u16::MAX), self.clamped().receive_buffer);
+        let shift = (0..WindowScale::MAX.shift()).find(|&s| (unscaled << s) >= buffer);
         shift.map_or(WindowScale::MAX, WindowScale::clamped)
     }
 }

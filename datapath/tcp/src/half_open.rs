@@ -149,6 +149,10 @@ impl HalfOpen {
             return HalfOpenVerdict::Reply(syn_ack);
         }
         let inside = seq.at_or_after(rcv_nxt) && seq.before(rcv_nxt + window);
+        if !inside && segment.is_empty() {
+            // No ACK answers an ACK, nor an RST that is not ours.
+            return HalfOpenVerdict::Ignore;
+        }
         if segment.has(Flags::RST) {
             // RFC 5961 3.2, without the challenge: the peer is not proven.
             let exact = seq == rcv_nxt;
@@ -178,7 +182,9 @@ impl HalfOpen {
             return HalfOpenVerdict::Ignore;
         }
         if segment.header.ack != self.iss + 1 {
-            return HalfOpenVerdict::Reset(reset::reply_to(segment));
+            // RFC 9293 3.10.7.4, fifth step: what is not ours does not end the wait.
+            return reset::reply_to(segment)
+                .map_or(HalfOpenVerdict::Ignore, HalfOpenVerdict::Reply);
         }
         HalfOpenVerdict::Accept
     }

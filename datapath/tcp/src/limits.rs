@@ -6,6 +6,9 @@ pub const BLOCK_SIZE: usize = 4096;
 /// Most blocks one queue holds: what fits into its index block.
 pub const QUEUE_BLOCKS: usize = BLOCK_SIZE / 4;
 
+/// A peer's full segment is at least this large, in bytes: small ones need no ACK of their own.
+pub const FULL_SEGMENT_MIN: u16 = 536;
+
 /// Most out-of-order ranges a receiver keeps; a segment that would need more is dropped.
 pub const OUT_OF_ORDER_RANGES: usize = 64;
 
@@ -26,6 +29,9 @@ pub const SMSS_MIN: u16 = 48;
 pub const SMSS_DEFAULT_IPV4: u16 = 536;
 /// As [`SMSS_DEFAULT_IPV4`], over IPv6.
 pub const SMSS_DEFAULT_IPV6: u16 = 1220;
+
+/// How long sending waits for blocks of the pool when it has nothing queued whose ACK could tell.
+pub const POOL_RETRY: crate::time::Millis = crate::time::Millis(10);
 
 /// Duplicate ACKs that start a fast retransmit: RFC 5681 3.2.
 pub const DUPLICATE_ACK_THRESHOLD: u8 = 3;

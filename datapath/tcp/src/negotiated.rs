@@ -32,6 +32,8 @@ impl Path {
 pub(crate) struct Negotiated {
     /// Eff.snd.MSS before options, in bytes: RFC 9293 3.7.1 (MUST-16).
     smss: u16,
+    /// Whether our SYN or SYN-ACK offers window scaling: RFC 7323 2.2.
+    pub(crate) scaling: bool,
     /// Shift of the windows the peer sends.
     pub(crate) snd_scale: WindowScale,
     /// Shift of the windows we send.
@@ -48,7 +50,8 @@ impl Negotiated {
     /// Before the peer's SYN is seen.
     pub(crate) fn offered(config: &Config, path: Path, ts_offset: u32) -> Self {
         Self {
-            smss: path.mss,
+            smss: path.mss.max(SMSS_MIN),
+            scaling: config.window_scaling,
             snd_scale: WindowScale::default(),
             rcv_scale: config.window_scale(),
             sack: config.sack,
@@ -67,11 +70,14 @@ impl Negotiated {
         } else {
             SMSS_DEFAULT_IPV4
         };
-        self.smss = options.mss.unwrap_or(default).max(SMSS_MIN).min(path.mss);
+        self.smss = options.mss.unwrap_or(default).min(path.mss).max(SMSS_MIN);
         // RFC 7323 2.2: scaling is on only when both SYNs carry the option.
         match options.window_scale.filter(|_| config.window_scaling) {
             Some(scale) => self.snd_scale = scale,
-            None => self.rcv_scale = WindowScale::default(),
+            None => {
+                self.rcv_scale = WindowScale::default();
+                self.scaling = false;
+            }
         }
         self.sack = config.sack && options.sack_permitted;
         self.timestamps = config.timestamps && options.timestamps.is_some();

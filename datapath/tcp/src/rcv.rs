@@ -5,7 +5,7 @@ use wirepath_wire::tcp::{SackBlock, SackBlocks, UnscaledWindow, WindowScale};
 
 use crate::buffer::{BlockPool, ByteQueue, Purpose, SeqRange, SeqRanges};
 use crate::connection::DropReason;
-use crate::limits::BLOCK_SIZE;
+use crate::limits::{BLOCK_SIZE, FULL_SEGMENT_MIN};
 
 /// Whether and when an ACK is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +39,9 @@ pub(crate) struct Rcv {
     queue: ByteQueue,
     /// Out-of-order text: RFC 9293 3.10.7.4 (SHLD-31).
     ranges: SeqRanges,
-    /// Left end of the range that arrived last: the first SACK block (RFC 2018 4).
-    newest: SeqNum,
+    /// Where text arrived out of order, the newest first: each in a range of its own, unless all
+    /// else before it is acknowledged.
+    newest: [SeqNum; 3],
     /// Sequence number of the peer's FIN, once seen.
     fin: Option<SeqNum>,
     /// RCV.NXT of the last segment that went out: Last.ACK.sent of RFC 7323 4.3.
@@ -63,17 +64,19 @@ impl Rcv {
             read: unknown,
             queue: ByteQueue::default(),
             ranges: SeqRanges::default(),
-            newest: unknown,
+            newest: [unknown; 3],
             fin: None,
             acked: unknown,
             ack_due: AckDue::No,
-            full_segment: 0,
+            full_segment: FULL_SEGMENT_MIN,
             limit,
         }
     }
 
-    /// The peer's SYN; `offered` is the window that our own SYN promises.
-    pub(crate) fn on_syn(&mut self, irs: SeqNum, offered: u32) {
+    /// The peer's SYN; `offered` is the window that our own SYN promises, and `most` the largest
+    /// that later segments can.
+    pub(crate) fn on_syn(&mut self, irs: SeqNum, offered: u32, most: u32) {
+        self.limit = self.limit.min(most);
         self.irs = irs;
         self.nxt = irs + 1;
         self.read = self.nxt;
@@ -95,6 +98,12 @@ impl Rcv {
             (_, 0) => false,
             _ => inside(seq) || inside(seq + (len - 1)),
         }
+    }
+
+    /// Whether the segment holds text or FIN that was taken not long ago: it was sent again.
+    pub(crate) fn has_taken(&self, seq: SeqNum, len: u32) -> bool {
+        let end = seq + len;
+        len > 0 && end.at_or_before(self.nxt) && self.nxt.bytes_since(end) <= self.limit
     }
 
     /// Bytes in order that the application has not taken.
@@ -130,7 +139,7 @@ impl Rcv {
                     .map_err(|_| DropReason::TooManyRanges)
             });
             self.release_if_idle(pool);
-            self.newest = seq;
+            self.note_newest(pool, seq);
             return kept.map(|()| &text[..0]);
         }
         let in_place = self.unread() == 0;
@@ -161,6 +170,7 @@ impl Rcv {
         let kept = self.queue.write(pool, Purpose::Receive, 0, &text[used..]);
         debug_assert!(kept.is_ok(), "the reserve holds what was accepted");
         self.release_if_idle(pool);
+        self.note_room();
     }
 
     /// In-order text from the queue; empty when there is none.
@@ -174,14 +184,16 @@ impl Rcv {
         self.read += count;
         self.queue.advance(pool, count);
         self.release_if_idle(pool);
-        if self.window_update_is_due() {
-            self.ack_due = AckDue::Now;
-        }
+        self.note_room();
     }
 
-    /// The peer's FIN stands at `seq`. Remembered until all text before it is there.
+    /// The peer's FIN stands at `seq`. Remembered until all text before it is there, unless some
+    /// of that lies outside of the window.
     pub(crate) fn note_fin(&mut self, seq: SeqNum) {
-        self.fin.get_or_insert(seq);
+        if seq.at_or_before(self.text_limit()) {
+            self.fin.get_or_insert(seq);
+        }
+        self.ack_due = AckDue::Now;
     }
 
     /// Passes over the FIN when all text before it is there; whether it was. At most once.
@@ -201,17 +213,20 @@ impl Rcv {
 
     /// The window field to send, and the promise that goes with it. Silly-window avoidance: the
     /// edge moves only by a full segment or half the buffer (RFC 9293 3.8.6.2.2, MUST-39).
-    pub(crate) fn offer(&mut self, scale: WindowScale, mss: u16) -> UnscaledWindow {
+    pub(crate) fn offer(&mut self, scale: WindowScale) -> UnscaledWindow {
         let target = self.read + self.limit;
-        let worth = u32::from(mss).min(self.limit / 2);
+        let worth = u32::from(self.full_segment).min(self.limit / 2);
         let kept = self.wnd();
-        let moved = target.bytes_since(self.nxt);
-        let field = if target.bytes_since(self.edge) >= worth && moved > kept {
-            scale.field(moved)
+        let field = if target.bytes_since(self.edge) >= worth {
+            scale.field(target.bytes_since(self.nxt))
+        } else if self.edge.after(target) {
+            // RFC 7323 2.4: rounded down, since rounding up has used its slack. What was promised
+            // still counts as inside the window.
+            scale.field(kept)
         } else {
             // Rounded up: the shift must not take back what was promised.
             let unit = (1u32 << scale.shift()) - 1;
-            scale.field(kept.saturating_add(unit))
+            scale.field(kept + unit)
         };
         self.edge = self.edge.latest(self.nxt + scale.bytes(field));
         self.acked = self.nxt;
@@ -222,18 +237,29 @@ impl Rcv {
     /// The blocks that tell of out-of-order text, the newest first: RFC 2018 4.
     pub(crate) fn sack_blocks(&self, pool: &BlockPool, most: usize) -> SackBlocks {
         let mut blocks = SackBlocks::default();
-        let block = |range: SeqRange| SackBlock {
-            left: range.left,
-            right: range.right,
-        };
-        let first = self.ranges.containing(pool, self.newest);
-        let others = self.ranges.iter(pool).filter(|range| Some(*range) != first);
-        first
-            .into_iter()
-            .chain(others)
-            .take(most)
-            .for_each(|range| blocks.push(block(range)));
+        let newest = self.newest.into_iter();
+        let newest = newest.filter_map(|seq| self.ranges.containing(pool, seq));
+        for SeqRange { left, right } in newest.chain(self.ranges.iter(pool)) {
+            let block = SackBlock { left, right };
+            if blocks.as_slice().len() == most {
+                break;
+            }
+            if !blocks.as_slice().contains(&block) {
+                blocks.push(block);
+            }
+        }
         blocks
+    }
+
+    /// Text arrived out of order at `seq`: its range is now the newest.
+    fn note_newest(&mut self, pool: &BlockPool, seq: SeqNum) {
+        let range = self.ranges.containing(pool, seq);
+        let others = self.newest.into_iter().filter(|&other| {
+            let other = self.ranges.containing(pool, other);
+            other.is_some() && other != range
+        });
+        let mut newest = std::iter::once(seq).chain(others);
+        self.newest = std::array::from_fn(|_| newest.next().unwrap_or(seq));
     }
 
     /// Whether text arrived out of order and waits for what is missing.
@@ -266,17 +292,22 @@ impl Rcv {
 
     /// RFC 9293 3.8.6.3 (SHLD-19): an ACK for every second full segment.
     fn ack_every_second(&mut self) {
-        let two_segments = u32::from(self.full_segment).saturating_mul(2);
+        let two_segments = 2 * u32::from(self.full_segment);
         if self.nxt.bytes_since(self.acked) >= two_segments {
             self.ack_due = AckDue::Now;
         }
     }
 
-    /// The window that could be offered is worth a segment of its own.
-    fn window_update_is_due(&self) -> bool {
+    /// The application made room: tells the peer when the window that could be offered is worth a
+    /// segment of its own, and the peer has something to say.
+    fn note_room(&mut self) {
         let gain = (self.read + self.limit).bytes_since(self.edge);
-        let starved = self.wnd() < u32::from(self.full_segment).saturating_mul(2);
-        gain >= self.limit / 2 || (starved && gain >= u32::from(self.full_segment).max(1))
+        let full = u32::from(self.full_segment);
+        let starved = self.wnd() < 2 * full;
+        let worth = gain >= self.limit / 2 || (starved && gain >= full);
+        if worth && self.fin.is_none() {
+            self.ack_due = AckDue::Now;
+        }
     }
 
     fn release_if_idle(&mut self, pool: &mut BlockPool) {

@@ -122,7 +122,11 @@ impl Recovery {
         self.resend.right = self.resend.right.latest(ack);
         let all = ack.at_or_after(self.point);
         match self.phase {
-            Phase::Open => self.departed = 0,
+            Phase::Open => {
+                self.departed = 0;
+                // Kept near, or after 2^31 bytes it would seem to lie ahead.
+                self.point = self.point.latest(ack);
+            }
             Phase::Loss if all => self.phase = Phase::Open,
             Phase::Loss => {}
             Phase::FastRecovery if all => {

@@ -20,7 +20,8 @@ impl Rto {
     /// The initial time-out of `config`: RFC 6298 2.1.
     #[must_use]
     pub fn initial(config: &Config) -> Self {
-        let (min, max) = (config.min_rto.micros(), config.max_rto.micros());
+        let min = config.min_rto.micros();
+        let max = config.max_rto.micros().max(min);
         Self {
             micros: config.initial_rto.micros().clamp(min, max),
             min,
@@ -133,7 +134,7 @@ impl RttEstimator {
         self.restore();
     }
 
-    /// The time-out without back-off, once new text is acknowledged.
+    /// The time-out without back-off.
     pub(crate) fn restore(&mut self) {
         if self.srtt != 0 {
             let variation = self.rttvar.saturating_mul(4).max(CLOCK_GRANULARITY);

@@ -44,6 +44,8 @@ pub(crate) struct Snd {
     queue: ByteQueue,
     queued: u32,
     pub(crate) fin: Fin,
+    /// Our SYN is acknowledged: text begins at SND.UNA, not after it.
+    syn_acked: bool,
     /// The application was refused bytes and waits for room.
     blocked: bool,
 }
@@ -62,13 +64,14 @@ impl Snd {
             queue: ByteQueue::default(),
             queued: 0,
             fin: Fin::None,
+            syn_acked: false,
             blocked: false,
         }
     }
 
     /// Sequence number of the first byte of queued text.
     pub(crate) fn text_start(&self) -> SeqNum {
-        self.una.latest(self.iss + 1)
+        self.una + u32::from(!self.syn_acked)
     }
 
     /// Sequence number after the last byte of queued text: that of the FIN.
@@ -133,12 +136,19 @@ impl Snd {
         self.queue.advance(pool, text);
         self.queued -= text;
         self.una = ack;
+        self.syn_acked = true;
         if fin_acked {
             self.fin = Fin::Acked;
         }
         if self.queued == 0 {
             self.queue.clear(pool);
         }
+    }
+
+    /// The application was refused bytes though nothing is queued: the pool had no block, and no
+    /// ACK will tell of room.
+    pub(crate) const fn is_starved(&self) -> bool {
+        self.blocked && self.queued == 0
     }
 
     /// Whether the application, once refused, has room again: half of `limit`.

@@ -16,16 +16,19 @@ pub enum Timer {
     KeepAlive,
     /// 2 MSL in TIME-WAIT, and the longest stay in FIN-WAIT-2.
     Linger,
+    /// Another try at a pool that had no block for the application's text.
+    Memory,
 }
 
 impl Timer {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Retransmit,
         Self::Persist,
         Self::DelayedAck,
         Self::KeepAlive,
         Self::Linger,
+        Self::Memory,
     ];
 
     /// The name that `ss` gives it.
@@ -37,6 +40,7 @@ impl Timer {
             Self::DelayedAck => "ack",
             Self::KeepAlive => "keepalive",
             Self::Linger => "timewait",
+            Self::Memory => "memory",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The fifth step of SEGMENT ARRIVES, check the ACK field: RFC 9293 3.10.7.4.
 
-use wirepath_wire::tcp::{Flags, Segment};
+use wirepath_wire::tcp::{Flags, SackBlock, Segment, WindowScale};
 
 use super::verdict::Stop;
 use super::{CloseReason, Connection, DropReason, Pending};
@@ -26,37 +26,54 @@ impl Connection {
         }
         let ack = segment.header.ack;
         if self.state == State::SynReceived {
-            self.check_ack_in_syn_received(segment)?;
+            self.check_ack_in_syn_received(now, segment, pool)?;
         }
         // RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window.
         let oldest = self.snd.una - self.snd.max_wnd;
         if ack.after(self.snd.nxt) || ack.before(oldest) {
-            self.challenge(now, segment);
+            self.challenge(now);
             return Err(Stop::Drop(DropReason::UnacceptableAck));
         }
-        let window = self.negotiated.snd_scale.bytes(segment.header.window);
+        let window = self.window_of(segment);
         if ack.after(self.snd.una) {
             self.on_new_ack(now, segment, pool);
         } else if self.is_duplicate_ack(segment, window) {
             self.on_duplicate_ack();
         }
-        if self.snd.update_window(segment.header.seq, ack, window) {
+        // What an old ACK says of the window counts from where SND.UNA was.
+        if ack == self.snd.una && self.snd.update_window(segment.header.seq, ack, window) {
             self.on_window_change(now);
-        } else if self.timers.is_armed(Timer::Persist) {
+        }
+        if self.timers.is_armed(Timer::Persist) {
             // RFC 9293 3.8.6.1 (MUST-37): the peer answers, so the connection stays.
             self.liveness.unanswered = Instant::NEVER;
         }
         self.check_fin_acked(now)
     }
 
-    fn check_ack_in_syn_received(&mut self, segment: &Segment<'_>) -> Result<(), Stop> {
+    /// SEG.WND in bytes. The window of a SYN is never scaled: RFC 7323 2.2.
+    fn window_of(&self, segment: &Segment<'_>) -> u32 {
+        let scale = if segment.has(Flags::SYN) {
+            WindowScale::default()
+        } else {
+            self.negotiated.snd_scale
+        };
+        scale.bytes(segment.header.window)
+    }
+
+    fn check_ack_in_syn_received(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'_>,
+        pool: &mut BlockPool,
+    ) -> Result<(), Stop> {
         let ack = segment.header.ack;
         if ack.at_or_before(self.snd.una) || ack.after(self.snd.nxt) {
             return Err(reset::reply_to(segment).map_or(Stop::Done, Stop::Reply));
         }
-        let window = self.negotiated.snd_scale.bytes(segment.header.window);
+        let window = self.window_of(segment);
         self.snd.set_window(segment.header.seq, ack, window);
-        self.enter_established();
+        self.complete_open(now, ack, pool);
         if self.snd.fin == Fin::Queued {
             // The application closed before the handshake was over.
             self.state = State::FinWait1;
@@ -111,19 +128,22 @@ impl Connection {
             let retransmitted = self.liveness.retries > 0 || self.recovery.is_loss();
             (plausible && retransmitted).then(|| millis.max(1) * 1_000)
         };
-        match timed.or_else(echoed) {
-            Some(rtt) => self.rtt.on_sample(rtt),
-            None if self.liveness.retries > 0 => {}
-            None => self.rtt.restore(),
+        // Without a sample the back-off stays: RFC 6298 5.
+        if let Some(rtt) = timed.or_else(echoed) {
+            self.rtt.on_sample(rtt);
         }
     }
 
-    /// RFC 5681 2: the definition of a duplicate acknowledgment.
+    /// RFC 5681 2: the definition of a duplicate acknowledgment. One that says by SACK what else
+    /// arrived may change the window too (RFC 6675 2).
     fn is_duplicate_ack(&self, segment: &Segment<'_>, window: u32) -> bool {
+        let blocks = segment.header.options.sack;
+        let beyond = |block: &SackBlock| block.left.after(self.snd.una);
+        let sacks = self.negotiated.sack && blocks.as_slice().iter().any(beyond);
         segment.header.ack == self.snd.una
             && self.snd.una != self.snd.nxt
             && segment.is_empty()
-            && window == self.snd.wnd
+            && (window == self.snd.wnd || sacks)
             && !self.timers.is_armed(Timer::Persist)
     }
 
@@ -135,14 +155,17 @@ impl Connection {
         }
     }
 
-    /// A window that opens ends the probing; the probe itself may have been dropped by the peer.
+    /// A window that opens ends the probing. What was sent meanwhile the peer may have refused, be
+    /// it a probe or all that was in flight when the window shrank.
     fn on_window_change(&mut self, now: Instant) {
-        self.liveness.unanswered = Instant::NEVER;
-        if !self.timers.is_armed(Timer::Persist) || self.snd.wnd == 0 {
+        if self.snd.wnd == 0 || !self.timers.is_armed(Timer::Persist) {
             return;
         }
         self.timers.disarm(Timer::Persist);
+        self.pending.remove(Pending::PROBE);
         self.liveness.retries = 0;
+        self.liveness.unanswered = Instant::NEVER;
+        self.rtt.restore();
         if self.snd.una != self.snd.nxt {
             self.recovery.resend_probe(self.snd.flight());
             self.arm_retransmit(now);

@@ -23,6 +23,9 @@ impl Connection {
         if self.timers.take_due(Timer::KeepAlive, now) {
             self.on_keep_alive_timeout(now);
         }
+        if self.timers.take_due(Timer::Memory, now) && self.snd.take_unblocked(0) {
+            self.pending.insert(Pending::WRITABLE);
+        }
         if self.timers.take_due(Timer::Linger, now) {
             let lasted = self.state == State::TimeWait;
             self.enter_closed(if lasted {
@@ -36,6 +39,10 @@ impl Connection {
     /// RFC 6298 5.4 to 5.7.
     fn on_retransmit_timeout(&mut self, now: Instant) {
         let handshake = !self.state.is_synchronized();
+        if !handshake && self.snd.wnd == 0 {
+            // RFC 9293 3.8.6 (MUST-35, SHLD-17): the peer took its window back, nothing is lost.
+            return self.on_persist_timeout(now);
+        }
         let limit = if handshake {
             self.config.syn_timeout
         } else {
@@ -72,12 +79,9 @@ impl Connection {
 
     /// RFC 9293 3.8.6.1: the first probe after an RTO (SHLD-29), then ever slower (SHLD-30).
     pub(super) fn arm_persist(&mut self, now: Instant) {
-        let backed_off = self
-            .rtt
-            .rto()
-            .micros()
-            .checked_shl(u32::from(self.liveness.retries));
-        let interval = self.rtt.rto().set(backed_off.unwrap_or(u32::MAX));
+        let rto = self.rtt.rto();
+        let backed_off = u64::from(rto.micros()) << self.liveness.retries.min(31);
+        let interval = rto.set(u32::try_from(backed_off).unwrap_or(u32::MAX));
         self.timers.arm(Timer::Persist, now + interval.duration());
     }
 

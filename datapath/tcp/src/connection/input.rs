@@ -50,10 +50,11 @@ impl Connection {
         self.check_reset(now, segment)?;
         self.check_syn(now, segment)?;
         self.check_ack(now, segment, pool)?;
-        self.liveness.heard = now;
-        self.liveness.probes = 0;
-        if self.state == State::FinWait2 && !self.pending.contains(Pending::DETACHED) {
-            self.arm_fin_wait_2(now);
+        self.note_heard(now, segment);
+        if segment.has(Flags::SYN) {
+            // The other half of a simultaneous open; its text comes again.
+            self.rcv.ack_due = AckDue::Now;
+            return Ok(&[]);
         }
         let text = self.take_text(segment, pool)?;
         self.take_fin(now, segment);
@@ -61,40 +62,64 @@ impl Connection {
         Ok(text)
     }
 
+    /// Takes note of an acceptable segment of the peer, before its text moves RCV.NXT.
+    fn note_heard(&mut self, now: Instant, segment: &Segment<'_>) {
+        self.liveness.heard = now;
+        self.liveness.probes = 0;
+        // RFC 7323 4.3 (2): TSval counts when the segment begins no later than Last.ACK.sent.
+        let Header { seq, options, .. } = segment.header;
+        if let Some(timestamps) = options.timestamps
+            && self.negotiated.timestamps()
+            && seq.at_or_before(self.rcv.acked)
+        {
+            self.negotiated.remember(now, timestamps.value);
+        }
+        if self.state == State::FinWait2 && !self.pending.contains(Pending::DETACHED) {
+            self.arm_fin_wait_2(now);
+        }
+    }
+
+    /// The SYN-ACK of a peer that had sent its SYN when ours arrived: RFC 9293 3.5, figure 8.
+    fn crosses(&self, segment: &Segment<'_>) -> bool {
+        self.state == State::SynReceived
+            && segment.has(Flags::SYN | Flags::ACK)
+            && segment.header.seq == self.rcv.irs
+    }
+
     /// PAWS comes before the sequence number: RFC 7323 5.3 R1.
     fn check_timestamp(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
         if !self.negotiated.timestamps() || segment.has(Flags::RST) {
             return Ok(());
         }
-        let Some(timestamps) = segment.header.options.timestamps else {
-            return Err(Stop::Drop(DropReason::NoTimestamp));
-        };
-        if self.negotiated.is_old(now, timestamps.value) {
-            self.challenge(now, segment);
-            return Err(Stop::Drop(DropReason::OldTimestamp));
+        match segment.header.options.timestamps {
+            Some(timestamps) if self.negotiated.is_old(now, timestamps.value) => {
+                self.answer_unacceptable(now, segment);
+                Err(Stop::Drop(DropReason::OldTimestamp))
+            }
+            // A peer that has lost its state may have lost its timestamps with it.
+            None if !segment.has(Flags::SYN) => Err(Stop::Drop(DropReason::NoTimestamp)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// First, check sequence number.
     fn check_sequence(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
-        let Header { seq, options, .. } = segment.header;
+        let seq = segment.header.seq;
         // MUST-66: with a zero window, ACK, RST and URG of the next segment still count.
         let probes_zero_window = self.rcv.wnd() == 0 && seq == self.rcv.nxt;
-        if !self.rcv.is_acceptable(seq, segment.len()) && !probes_zero_window {
-            if !segment.has(Flags::RST) {
-                self.challenge(now, segment);
-            }
-            return Err(Stop::Drop(DropReason::OutOfWindow));
+        let acceptable = self.rcv.is_acceptable(seq, segment.len());
+        if acceptable || probes_zero_window || self.crosses(segment) {
+            return Ok(());
         }
-        // RFC 7323 4.3 (2): TSval counts when the segment covers Last.ACK.sent.
-        if let Some(timestamps) = options.timestamps.filter(|_| self.negotiated.timestamps())
-            && !segment.has(Flags::RST)
-            && seq.at_or_before(self.rcv.acked)
-        {
-            self.negotiated.remember(now, timestamps.value);
+        let fin_again = segment.has(Flags::FIN) && segment.end() == self.rcv.nxt;
+        if fin_again && self.state == State::TimeWait {
+            // RFC 9293 3.10.7.4, eighth step.
+            self.arm_time_wait(now);
         }
-        Ok(())
+        if !segment.has(Flags::RST) {
+            self.answer_unacceptable(now, segment);
+        }
+        Err(Stop::Drop(DropReason::OutOfWindow))
     }
 
     /// Second, check the RST bit: RFC 5961 3.2.
@@ -103,7 +128,7 @@ impl Connection {
             return Ok(());
         }
         if segment.header.seq != self.rcv.nxt {
-            self.challenge(now, segment);
+            self.challenge(now);
             return Err(Stop::Drop(DropReason::InexactReset));
         }
         // RFC 1337: an old RST must not cut TIME-WAIT short (docs/decisions.md).
@@ -111,7 +136,7 @@ impl Connection {
             return Err(Stop::Drop(DropReason::InexactReset));
         }
         let refused = self.state == State::SynReceived && !self.passive;
-        let late = matches!(self.state, State::Closing | State::LastAck);
+        let late = matches!(self.state, State::Closing | State::LastAck) && self.snd.queued() == 0;
         self.enter_closed(match (refused, late) {
             (true, _) => CloseReason::Refused,
             (_, true) => CloseReason::Finished,
@@ -122,10 +147,10 @@ impl Connection {
 
     /// Fourth, check the SYN bit: RFC 5961 4.2. (The third step, security, is not ours.)
     fn check_syn(&mut self, now: Instant, segment: &Segment<'_>) -> Result<(), Stop> {
-        if !segment.has(Flags::SYN) {
+        if !segment.has(Flags::SYN) || self.crosses(segment) {
             return Ok(());
         }
-        self.challenge(now, segment);
+        self.challenge(now);
         Err(Stop::Drop(DropReason::UnexpectedSyn))
     }
 
@@ -162,15 +187,10 @@ impl Connection {
     /// Eighth, check the FIN bit.
     fn take_fin(&mut self, now: Instant, segment: &Segment<'_>) {
         if !self.state.may_receive_text() {
-            // TIME-WAIT: a retransmitted FIN restarts 2 MSL.
-            if segment.has(Flags::FIN) && self.state == State::TimeWait {
-                self.enter_time_wait(now);
-            }
             return;
         }
-        let fin = segment.end() - 1;
-        if segment.has(Flags::FIN) && fin.at_or_before(self.rcv.text_limit()) {
-            self.rcv.note_fin(fin);
+        if segment.has(Flags::FIN) {
+            self.rcv.note_fin(segment.end() - 1);
         }
         if !self.rcv.take_fin() {
             return;
@@ -195,15 +215,20 @@ impl Connection {
         (start, &new[..new.len().min(room)])
     }
 
-    /// Answers a segment that is not acceptable with an ACK, but an ACK of an ACK only now and
-    /// then: RFC 5961 7, and no ACK loops.
-    pub(super) fn challenge(&mut self, now: Instant, segment: &Segment<'_>) {
-        let carries_text = !segment.payload.is_empty() || segment.has(Flags::FIN);
-        let last = self.liveness.challenged;
-        let may = last == Instant::NEVER || now.since(last) >= CHALLENGE_ACK_INTERVAL;
-        if carries_text && !segment.has(Flags::SYN) && !segment.has(Flags::RST) {
+    /// Answers a segment that is not acceptable with an ACK: at once when it is text sent again,
+    /// whose ACK was lost, and else as a challenge, so that no two ACKs answer each other for ever.
+    fn answer_unacceptable(&mut self, now: Instant, segment: &Segment<'_>) {
+        if !segment.has(Flags::SYN) && self.rcv.has_taken(segment.header.seq, segment.len()) {
             self.rcv.ack_due = AckDue::Now;
-        } else if may {
+        } else {
+            self.challenge(now);
+        }
+    }
+
+    /// A challenge ACK, unless one was sent lately: RFC 5961 7.
+    pub(super) fn challenge(&mut self, now: Instant) {
+        let last = self.liveness.challenged;
+        if last == Instant::NEVER || now.since(last) >= CHALLENGE_ACK_INTERVAL {
             self.liveness.challenged = now;
             self.rcv.ack_due = AckDue::Now;
         }

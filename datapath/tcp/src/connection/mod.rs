@@ -201,12 +201,13 @@ impl Connection {
         Some(event)
     }
 
-    /// Everything that must hold between calls; the simulator asserts it after each event.
+    /// Everything that must hold between calls; the simulator asserts it after each event. What
+    /// is still to be sent needs no timer yet: sending it arms one.
     ///
     /// # Errors
     /// The name of what does not hold.
     pub fn check(&self) -> Result<(), &'static str> {
-        let has_timer = self.next_deadline().is_some();
+        let has_timer = self.next_deadline().is_some() || self.snd.unsent() > 0;
         let waits = !matches!(
             self.state,
             State::Closed | State::Established | State::CloseWait
@@ -266,12 +267,15 @@ impl Connection {
         if self.state == State::Closed {
             return;
         }
+        // TIME-WAIT was told as the end already.
+        if self.state != State::TimeWait {
+            self.close_reason = reason;
+            self.pending.insert(Pending::CLOSED);
+        }
         self.state = State::Closed;
-        self.close_reason = reason;
         self.timers.disarm_all();
         self.pending
             .remove(Pending::SYN | Pending::PROBE | Pending::WRITABLE);
-        self.pending.insert(Pending::CLOSED);
     }
 
     /// As [`enter_closed`](Self::enter_closed), and the peer is told by an RST.
@@ -287,9 +291,13 @@ impl Connection {
     fn enter_time_wait(&mut self, now: Instant) {
         self.state = State::TimeWait;
         self.timers.disarm_all();
-        // RFC 9293 3.6.1 (MUST-13): 2 MSL.
+        self.arm_time_wait(now);
+        self.pending.insert(Pending::CLOSED);
+    }
+
+    /// RFC 9293 3.6.1 (MUST-13): 2 MSL.
+    fn arm_time_wait(&mut self, now: Instant) {
         self.timers
             .arm(Timer::Linger, now + self.config.msl + self.config.msl);
-        self.pending.insert(Pending::CLOSED);
     }
 }

@@ -50,8 +50,7 @@ impl Connection {
         connection.snd.nxt = done.iss + 1;
         connection.on_peer_syn(done.syn_at, &done.syn);
         if done.retransmitted {
-            connection.congestion.restart(true);
-            connection.rtt.on_syn_retransmitted();
+            connection.liveness.retries = 1;
         } else {
             connection.rtt.on_sent(done.syn_at, connection.snd.nxt);
         }
@@ -64,8 +63,9 @@ impl Connection {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path);
         self.congestion = Congestion::new(self.negotiated.smss());
-        self.rcv
-            .on_syn(syn.seq, u32::from(syn_window(&self.config).0));
+        let offered = u32::from(syn_window(&self.config).0);
+        let most = self.negotiated.rcv_scale.bytes(UnscaledWindow(u16::MAX));
+        self.rcv.on_syn(syn.seq, offered, most);
         // RFC 7323 2.2: the window of a SYN is never scaled.
         self.snd
             .set_window(syn.seq, syn.ack, u32::from(syn.window.0));
@@ -102,5 +102,5 @@ impl Connection {
 
 /// The window field of our SYN or SYN-ACK, in bytes: never scaled (RFC 7323 2.2).
 pub(crate) fn syn_window(config: &Config) -> UnscaledWindow {
-    UnscaledWindow(u16::try_from(config.receive_buffer).unwrap_or(u16::MAX))
+    UnscaledWindow(u16::try_from(config.clamped().receive_buffer).unwrap_or(u16::MAX))
 }

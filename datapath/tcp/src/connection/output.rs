@@ -6,6 +6,7 @@ use wirepath_wire::tcp::{Flags, Header, Options};
 use super::open::syn_window;
 use super::{Connection, Pending};
 use crate::buffer::{BlockPool, SeqRange};
+use crate::limits::POOL_RETRY;
 use crate::rcv::AckDue;
 use crate::snd::Fin;
 use crate::state::State;
@@ -35,8 +36,9 @@ impl Connection {
     /// The next segment to send, if there is one now.
     pub fn poll_segment(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
         let outgoing = match self.state {
-            State::Closed | State::Listen => self.reset_segment(),
-            State::SynSent | State::SynReceived => self.syn_segment(now),
+            State::Closed | State::Listen => self.reset_segment(now),
+            State::SynSent => self.syn_segment(now),
+            State::SynReceived => self.syn_segment(now).or_else(|| self.pure_ack(now, pool)),
             _ => self
                 .resend(now, pool)
                 .or_else(|| self.probe(now, pool))
@@ -67,16 +69,20 @@ impl Connection {
         self.negotiated.smss() - timestamps
     }
 
-    fn reset_segment(&mut self) -> Option<Outgoing> {
+    fn reset_segment(&mut self, now: Instant) -> Option<Outgoing> {
         if !self.pending.contains(Pending::RESET) {
             return None;
         }
         self.pending.remove(Pending::RESET);
-        let flags = Flags::RST | Flags::ACK;
+        let options = Options {
+            timestamps: self.negotiated.timestamps_option(now),
+            ..Options::default()
+        };
         let header = Header {
             seq: self.snd.nxt,
             ack: self.rcv.nxt,
-            flags,
+            flags: Flags::RST | Flags::ACK,
+            options,
             ..Header::default()
         };
         Some(Outgoing {
@@ -91,9 +97,14 @@ impl Connection {
         }
         self.pending.remove(Pending::SYN);
         self.arm_retransmit(now);
-        self.rtt.on_sent(now, self.snd.nxt);
         let answers = self.state == State::SynReceived;
-        let scaling = self.config.window_scaling;
+        if answers || self.liveness.retries > 0 {
+            self.rtt.on_retransmitted();
+        } else {
+            self.rtt.on_sent(now, self.snd.nxt);
+        }
+        self.rcv.ack_due = AckDue::No;
+        let scaling = self.negotiated.scaling;
         let options = Options {
             // RFC 9293 3.7.1 (MUST-14, SHLD-5, MUST-67).
             mss: Some(self.path.mss),
@@ -137,14 +148,21 @@ impl Connection {
         if self.recovery.is_loss() && !fits {
             return None;
         }
-        // RFC 9293 3.8.6 (SHLD-16): inside the window, even one that shrank; else one octet.
-        let inside = (self.snd.una + self.snd.wnd.max(1)).bytes_since(range.left);
+        // RFC 9293 3.8.6 (SHLD-16): inside the window, even one that shrank.
+        let inside = (self.snd.una + self.snd.wnd).bytes_since(range.left);
         if inside == 0 {
             return None;
         }
+        // What follows and was never sent fills the last segment.
+        let last = range.right == self.snd.nxt;
+        let most = if last {
+            inside
+        } else {
+            inside.min(range.len())
+        };
         self.rtt.on_retransmitted();
         self.counts.retransmissions += 1;
-        let outgoing = self.text_segment(now, pool, range.left, range.len().min(inside));
+        let outgoing = self.text_segment(now, pool, range.left, most);
         self.recovery.on_resent(segment_end(&outgoing));
         Some(outgoing)
     }
@@ -157,7 +175,10 @@ impl Connection {
         self.pending.remove(Pending::PROBE);
         if self.timers.is_armed(Timer::Persist) {
             let most = self.snd.wnd.max(1);
-            return Some(self.text_segment(now, pool, self.snd.una, most));
+            let outgoing = self.text_segment(now, pool, self.snd.una, most);
+            // How long it is refused says nothing of the path.
+            self.rtt.on_retransmitted();
+            return Some(outgoing);
         }
         let before_next = self.snd.nxt - 1;
         Some(self.segment(now, pool, before_next, Flags::ACK))
@@ -165,8 +186,10 @@ impl Connection {
 
     /// Text, or FIN, never sent before.
     fn new_text(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
-        let unsent = self.snd.unsent();
-        if unsent == 0 || self.timers.is_armed(Timer::Persist) {
+        if self.snd.is_starved() && !self.timers.is_armed(Timer::Memory) {
+            self.timers.arm(Timer::Memory, now + POOL_RETRY);
+        }
+        if self.snd.unsent() == 0 || self.timers.is_armed(Timer::Persist) {
             return None;
         }
         let idle = self.snd.una == self.snd.nxt;
@@ -249,7 +272,7 @@ impl Connection {
         if self.negotiated.sack && self.rcv.has_holes() {
             options.sack = self.rcv.sack_blocks(pool, SACK_BLOCKS);
         }
-        let window = self.rcv.offer(self.negotiated.rcv_scale, self.path.mss);
+        let window = self.rcv.offer(self.negotiated.rcv_scale);
         self.timers.disarm(Timer::DelayedAck);
         let header = Header {
             seq,

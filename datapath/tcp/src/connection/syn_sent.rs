@@ -1,5 +1,6 @@
 //! SEGMENT ARRIVES in SYN-SENT: RFC 9293 3.10.7.3.
 
+use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Flags, Segment};
 
 use super::verdict::Stop;
@@ -39,7 +40,8 @@ impl Connection {
         self.on_peer_syn(now, &segment.header);
         self.liveness.heard = now;
         if has_ack {
-            self.complete_active_open(now, segment, pool);
+            self.complete_open(now, ack, pool);
+            self.rcv.ack_due = AckDue::Now;
         } else {
             // Simultaneous open (MUST-10): both have sent a SYN.
             self.state = State::SynReceived;
@@ -49,29 +51,24 @@ impl Connection {
         Err(Stop::Done)
     }
 
-    fn complete_active_open(&mut self, now: Instant, segment: &Segment<'_>, pool: &mut BlockPool) {
+    /// Our SYN is acknowledged: the handshake is done. cwnd does not grow by it (RFC 5681 3.1).
+    pub(super) fn complete_open(&mut self, now: Instant, ack: SeqNum, pool: &mut BlockPool) {
         if self.liveness.retries > 0 {
             self.congestion.restart(true);
             self.rtt.on_syn_retransmitted();
         }
-        if let Some(rtt) = self.rtt.take_sample(now, segment.header.ack) {
+        if let Some(rtt) = self.rtt.take_sample(now, ack) {
             self.rtt.on_sample(rtt);
         }
-        self.snd.acknowledge(pool, segment.header.ack);
-        self.timers.disarm(Timer::Retransmit);
-        self.enter_established();
-        self.rcv.ack_due = AckDue::Now;
-    }
-
-    pub(super) fn enter_established(&mut self) {
+        self.snd.acknowledge(pool, ack);
         self.state = State::Established;
         self.liveness.retries = 0;
         self.liveness.unanswered = Instant::NEVER;
+        self.timers.disarm(Timer::Retransmit);
         self.pending.remove(Pending::SYN);
         self.pending.insert(Pending::CONNECTED);
         if let Some(keep_alive) = self.config.keep_alive {
-            self.timers
-                .arm(Timer::KeepAlive, self.liveness.heard + keep_alive.idle);
+            self.timers.arm(Timer::KeepAlive, now + keep_alive.idle);
         }
     }
 }

@@ -1,11 +1,20 @@
 //! Connections against each other and against segments made by hand.
 
+mod ack;
+mod close;
+mod half_open;
+mod nagle;
+mod open;
+mod options;
 mod pair;
+mod reset;
+mod trace;
+mod window;
 
 use pair::Pair;
 use wirepath_wire::tcp::Flags;
 
-use super::{CloseReason, Event};
+use super::{CloseReason, DropReason, Event};
 use crate::config::Config;
 use crate::state::State;
 

@@ -8,9 +8,10 @@ use wirepath_wire::tcp::{Header, Segment};
 
 use crate::buffer::BlockPool;
 use crate::config::Config;
-use crate::connection::{Connection, Event, Received};
+use crate::connection::{Connection, DropReason, Event, Received};
 use crate::half_open::{HalfOpen, HalfOpenVerdict};
 use crate::negotiated::Path;
+use crate::state::State;
 use crate::time::Instant;
 
 pub(super) const PATH: Path = Path {
@@ -58,9 +59,21 @@ impl End {
     }
 
     pub(super) fn on(&mut self, now: Instant, sent: &Sent) -> Option<Header> {
+        self.on_with_verdict(now, sent).0
+    }
+
+    /// The reset to send, and why the segment was dropped.
+    pub(super) fn on_with_verdict(
+        &mut self,
+        now: Instant,
+        sent: &Sent,
+    ) -> (Option<Header>, Option<DropReason>) {
         let segment = sent.segment();
-        let Received { text, reply, .. } =
-            self.connection.on_segment(now, &segment, &mut self.pool);
+        let Received {
+            text,
+            reply,
+            dropped,
+        } = self.connection.on_segment(now, &segment, &mut self.pool);
         if !text.is_empty() {
             let used = if self.reads { text.len() } else { 0 };
             self.received.extend_from_slice(&text[..used]);
@@ -70,7 +83,18 @@ impl End {
             self.read();
         }
         self.look();
-        reply
+        (reply, dropped)
+    }
+
+    /// Nothing is left to send: whatever it waits for now has a timer.
+    pub(super) fn at_rest(&self) {
+        let state = self.connection.state();
+        let for_application =
+            matches!(state, State::Closed | State::Established | State::CloseWait);
+        let has_timer = self.connection.next_deadline().is_some();
+        assert!(for_application || has_timer, "{state} without a timer");
+        let unsent = self.connection.snd.unsent() > 0 && state != State::Closed;
+        assert!(!unsent || has_timer, "{state}: text, and no timer");
     }
 
     pub(super) fn read(&mut self) {
@@ -150,6 +174,25 @@ impl Pair {
         assert!(matches!(verdict, HalfOpenVerdict::Accept), "{verdict:?}");
         let mut server = End::new(half_open.accept(now, server, PATH));
         server.on(now, &ack);
+        Self::of(now, client, server)
+    }
+
+    /// Two that open at once, before either SYN has left.
+    pub(super) fn crossed(client: Config, server: Config) -> Self {
+        let now = Instant::from_millis(1_000);
+        let open = |config, iss, offset| {
+            End::new(Connection::open(
+                now,
+                config,
+                PATH,
+                SeqNum::new(iss),
+                offset,
+            ))
+        };
+        Self::of(now, open(client, 700, 1), open(server, 9_000, 2))
+    }
+
+    fn of(now: Instant, client: End, server: End) -> Self {
         Self {
             now,
             client,
