@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 use tokio::sync::oneshot;
+use wirepath_apps::Services;
 use wirepath_device::{Device, Ledger};
 use wirepath_stack::counters::Counters;
 use wirepath_stack::worker::{FlowInfo, Holdings, Worker};
 use wirepath_tcp::time::Instant;
 use wirepath_xdp::Waker;
 
-use super::worker::Served;
+/// A worker with all the services there are.
+pub(super) type Served<D> = Worker<D, Services>;
 
 /// Commands that wait for one worker; more are refused.
 const COMMANDS: usize = 64;
@@ -138,7 +140,7 @@ impl Inbox {
     }
 }
 
-fn snapshot<D: Device>(now: Instant, worker: &Worker<D, wirepath_apps::Services>) -> Snapshot {
+fn snapshot<D: Device>(now: Instant, worker: &Served<D>) -> Snapshot {
     Snapshot {
         counters: worker.counters().clone(),
         holdings: worker.holdings(),

@@ -15,9 +15,9 @@ use wirepath_wire::ip;
 use wirepath_wire::tuple::Endpoint;
 use wirepath_xdp::{Interface, Options, XdpDevice, ZeroCopy};
 
-use super::mailbox::mailbox;
+use super::mailbox::{Served, mailbox};
 use super::reservation::Reservation;
-use super::worker::{self, Served};
+use super::worker;
 use super::{Runtime, ServerOptions, StartError, host};
 
 /// Hop limit of what we send, as Linux has it.

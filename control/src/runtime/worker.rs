@@ -3,16 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use wirepath_apps::Services;
 use wirepath_stack::clock::MonotonicClock;
-use wirepath_stack::worker::Worker;
 use wirepath_tcp::time::Instant;
 use wirepath_xdp::XdpDevice;
 
-use super::mailbox::Inbox;
-
-/// A worker with all the services there are.
-pub(super) type Served<D> = Worker<D, Services>;
+use super::mailbox::{Inbox, Served};
 
 /// How long an adaptive worker spins before it sleeps. Waking costs the peer about 4 us.
 const SPIN: Duration = Duration::from_micros(50);
