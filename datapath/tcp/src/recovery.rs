@@ -37,6 +37,8 @@ pub(crate) struct Recovery {
     resend: SeqRange,
     /// Bytes that duplicate ACKs say have left the network.
     departed: u32,
+    /// SND.NXT at the first duplicate ACK, before limited transmit.
+    limited_from: SeqNum,
 }
 
 impl Recovery {
@@ -51,6 +53,7 @@ impl Recovery {
             point: iss,
             resend,
             departed: 0,
+            limited_from: iss,
         }
     }
 
@@ -85,28 +88,32 @@ impl Recovery {
         }
     }
 
-    /// A duplicate ACK of `flight.left`. Whether it starts a fast retransmit.
-    pub(crate) fn on_duplicate_ack(&mut self, flight: SeqRange, smss: u32) -> bool {
+    /// A duplicate ACK of `flight.left`. FlightSize, without what limited transmit has sent, when
+    /// it starts a fast retransmit (RFC 5681 3.2 step 2).
+    pub(crate) fn on_duplicate_ack(&mut self, flight: SeqRange, smss: u32) -> Option<u32> {
         self.duplicate_acks = self.duplicate_acks.saturating_add(1);
+        if self.duplicate_acks == 1 {
+            self.limited_from = flight.right;
+        }
         match self.phase {
-            Phase::Loss => false,
+            Phase::Loss => None,
             Phase::FastRecovery => {
                 self.departed = self.departed.saturating_add(smss).min(flight.len());
-                false
+                None
             }
             // RFC 6582 3.2 step 2: not for what was in flight at an earlier loss.
-            Phase::Open if self.point.after(flight.left) => false,
+            Phase::Open if self.point.after(flight.left) => None,
             Phase::Open if self.duplicate_acks < DUPLICATE_ACK_THRESHOLD => {
                 // Limited transmit, RFC 3042 2: each of the first two lets new text go.
                 self.departed = u32::from(self.duplicate_acks).saturating_mul(smss);
-                false
+                None
             }
             Phase::Open => {
                 self.phase = Phase::FastRecovery;
                 self.point = flight.right;
                 self.departed = u32::from(DUPLICATE_ACK_THRESHOLD).saturating_mul(smss);
                 self.resend_first(flight.left, smss);
-                true
+                Some(self.limited_from.bytes_since(flight.left))
             }
         }
     }
@@ -191,10 +198,10 @@ mod tests {
     fn the_third_duplicate_ack_resends_the_first_segment() {
         let mut recovery = Recovery::new(SeqNum::new(0));
         let sent = flight(1, 1_001);
-        assert!(!recovery.on_duplicate_ack(sent, SMSS));
-        assert!(!recovery.on_duplicate_ack(sent, SMSS));
+        assert_eq!(recovery.on_duplicate_ack(sent, SMSS), None);
+        assert_eq!(recovery.on_duplicate_ack(sent, SMSS), None);
         assert_eq!(recovery.in_flight(1_000), 800, "limited transmit");
-        assert!(recovery.on_duplicate_ack(sent, SMSS));
+        assert_eq!(recovery.on_duplicate_ack(sent, SMSS), Some(1_000));
         assert_eq!(recovery.next_range(), Some(flight(1, 101)));
         assert_eq!(
             recovery.in_flight(1_000),
@@ -211,7 +218,7 @@ mod tests {
         let third = (0..3)
             .map(|_| recovery.on_duplicate_ack(flight(1, 1_001), SMSS))
             .last();
-        assert_eq!(third, Some(true));
+        assert_eq!(third, Some(Some(1_000)));
         recovery.on_resent(SeqNum::new(101));
         assert_eq!(
             recovery.on_ack(SeqNum::new(501), 500, SMSS),
@@ -242,9 +249,21 @@ mod tests {
             Progress::Normal
         );
         assert_eq!(recovery.next_range(), Some(flight(301, 1_001)));
-        (0..9).for_each(|_| assert!(!recovery.on_duplicate_ack(flight(301, 1_001), SMSS)));
+        (0..9).for_each(|_| assert_eq!(recovery.on_duplicate_ack(flight(301, 1_001), SMSS), None));
         recovery.on_ack(SeqNum::new(1_001), 700, SMSS);
         assert!(!recovery.is_loss());
+    }
+
+    #[test]
+    fn a_loss_after_three_gigabytes_without_one_is_found() {
+        let mut recovery = Recovery::new(SeqNum::new(0));
+        let gigabyte = 1 << 30;
+        for nth in 1..=3 {
+            recovery.on_ack(SeqNum::new(nth * gigabyte), gigabyte, SMSS);
+        }
+        let sent = flight(3 * gigabyte, 3 * gigabyte + 500);
+        let found = (0..3).map(|_| recovery.on_duplicate_ack(sent, SMSS));
+        assert_eq!(found.last(), Some(Some(500)));
     }
 
     #[test]
@@ -253,7 +272,11 @@ mod tests {
         recovery.on_timeout(flight(1, 1_001));
         recovery.on_ack(SeqNum::new(1_001), 1_000, SMSS);
         let again: Vec<bool> = (0..4)
-            .map(|_| recovery.on_duplicate_ack(flight(1_001, 1_501), SMSS))
+            .map(|_| {
+                recovery
+                    .on_duplicate_ack(flight(1_001, 1_501), SMSS)
+                    .is_some()
+            })
             .collect();
         assert_eq!(
             again,

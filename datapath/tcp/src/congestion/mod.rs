@@ -9,8 +9,8 @@ use new_reno::NewReno;
 pub(crate) struct AckSample {
     /// Bytes that this ACK acknowledged for the first time.
     pub(crate) newly_acked: u32,
-    /// FlightSize before the ACK, in bytes: RFC 5681 2.
-    pub(crate) flight_size: u32,
+    /// Whether cwnd, and nothing else, held back what was sent before it.
+    pub(crate) cwnd_limited: bool,
 }
 
 /// The congestion control of one connection.

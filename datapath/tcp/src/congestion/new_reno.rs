@@ -39,8 +39,8 @@ impl NewReno {
     }
 
     pub(super) fn on_ack(&mut self, sample: &AckSample) {
-        // RFC 9293 says nothing of an idle window; RFC 7661 1: one that is not used must not grow.
-        if sample.flight_size.saturating_add(self.smss) < self.cwnd {
+        // RFC 7661 1: a window that is not used says nothing of the path.
+        if !sample.cwnd_limited {
             return;
         }
         if self.cwnd < self.ssthresh {

@@ -3,10 +3,9 @@ use super::{AckSample, Congestion};
 const SMSS: u32 = 1_000;
 
 fn acked(congestion: &mut Congestion, newly_acked: u32) {
-    let flight_size = congestion.cwnd();
     congestion.on_ack(&AckSample {
         newly_acked,
-        flight_size,
+        cwnd_limited: true,
     });
 }
 
@@ -56,7 +55,7 @@ fn a_window_that_is_not_used_does_not_grow() {
     let mut congestion = Congestion::new(SMSS as u16);
     congestion.on_ack(&AckSample {
         newly_acked: 100,
-        flight_size: 100,
+        cwnd_limited: false,
     });
     assert_eq!(congestion.cwnd(), 10 * SMSS);
 }

@@ -83,7 +83,6 @@ impl Connection {
 
     fn on_new_ack(&mut self, now: Instant, segment: &Segment<'_>, pool: &mut BlockPool) {
         let ack = segment.header.ack;
-        let flight_size = self.snd.flight().len();
         let newly_acked = ack.bytes_since(self.snd.una);
         self.sample_rtt(now, segment);
         let queued = self.snd.queued();
@@ -94,7 +93,7 @@ impl Connection {
             Progress::Normal => {
                 self.congestion.on_ack(&AckSample {
                     newly_acked,
-                    flight_size,
+                    cwnd_limited: self.cwnd_limited,
                 });
             }
             Progress::Partial => {}
@@ -149,9 +148,8 @@ impl Connection {
 
     fn on_duplicate_ack(&mut self) {
         let smss = u32::from(self.effective_mss());
-        let flight = self.snd.flight();
-        if self.recovery.on_duplicate_ack(flight, smss) {
-            self.congestion.on_loss(flight.len());
+        if let Some(flight_size) = self.recovery.on_duplicate_ack(self.snd.flight(), smss) {
+            self.congestion.on_loss(flight_size);
         }
     }
 

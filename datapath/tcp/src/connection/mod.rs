@@ -151,6 +151,8 @@ pub struct Connection {
     rtt: RttEstimator,
     recovery: Recovery,
     congestion: Congestion,
+    /// Whether there was no room for a full segment in cwnd when sending last stopped.
+    cwnd_limited: bool,
     timers: Timers,
     negotiated: Negotiated,
     path: Path,

@@ -83,6 +83,7 @@ impl Connection {
             rtt: RttEstimator::new(&config),
             recovery: Recovery::new(iss),
             congestion: Congestion::new(path.mss),
+            cwnd_limited: false,
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),
             path,

@@ -189,6 +189,9 @@ impl Connection {
         if self.snd.is_starved() && !self.timers.is_armed(Timer::Memory) {
             self.timers.arm(Timer::Memory, now + POOL_RETRY);
         }
+        let in_flight = self.recovery.in_flight(self.snd.flight().len());
+        let full = u32::from(self.effective_mss());
+        self.cwnd_limited = in_flight + full > self.congestion.cwnd();
         if self.snd.unsent() == 0 || self.timers.is_armed(Timer::Persist) {
             return None;
         }
@@ -197,7 +200,6 @@ impl Connection {
             // RFC 5681 4.1: a window that was not used for an RTO says nothing.
             self.congestion.restart(false);
         }
-        let in_flight = self.recovery.in_flight(self.snd.flight().len());
         let room = self
             .congestion
             .cwnd()

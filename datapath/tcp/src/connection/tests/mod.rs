@@ -1,15 +1,22 @@
 //! Connections against each other and against segments made by hand.
 
 mod ack;
+mod attacks;
 mod close;
 mod half_open;
+mod keep_alive;
+mod memory;
 mod nagle;
 mod open;
 mod options;
 mod pair;
+mod random;
 mod reset;
+mod retransmit;
+mod time_wait;
 mod trace;
 mod window;
+mod wrap;
 
 use pair::Pair;
 use wirepath_wire::tcp::Flags;

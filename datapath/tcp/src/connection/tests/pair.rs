@@ -135,6 +135,9 @@ impl End {
 /// Whether a segment is lost: told the segment and whether the client sent it.
 pub(super) type Lose = Box<dyn FnMut(&Sent, bool) -> bool>;
 
+/// The copies of a segment that arrive, each by how much later than the delay of the wire.
+pub(super) type Scatter = Box<dyn FnMut() -> Vec<Duration>>;
+
 /// A client and a server on a wire with a delay, where a test may drop segments.
 pub(super) struct Pair {
     pub(super) now: Instant,
@@ -146,6 +149,7 @@ pub(super) struct Pair {
     pub(super) log: Vec<(Instant, bool, Sent)>,
     pub(super) delay: Duration,
     pub(super) lose: Lose,
+    pub(super) scatter: Scatter,
 }
 
 impl Pair {
@@ -201,25 +205,38 @@ impl Pair {
             log: Vec::new(),
             delay: Duration::from_millis(10),
             lose: Box::new(|_, _| false),
+            scatter: Box::new(|| vec![Duration::ZERO]),
         }
     }
 
     /// Sends all that both ends have to send now.
     pub(super) fn emit(&mut self) {
         for by_client in [true, false] {
-            let end = if by_client {
-                &mut self.client
-            } else {
-                &mut self.server
-            };
-            while let Some(sent) = end.poll(self.now) {
-                if !(self.lose)(&sent, by_client) {
-                    self.wire
-                        .push_back((self.now + self.delay, by_client, sent.clone()));
-                }
-                self.log.push((self.now, by_client, sent));
+            let now = self.now;
+            while let Some(sent) = self.end(by_client).poll(now) {
+                self.transmit(by_client, sent);
+            }
+            self.end(by_client).at_rest();
+        }
+    }
+
+    fn end(&mut self, client: bool) -> &mut End {
+        if client {
+            &mut self.client
+        } else {
+            &mut self.server
+        }
+    }
+
+    fn transmit(&mut self, by_client: bool, sent: Sent) {
+        if !(self.lose)(&sent, by_client) {
+            for later in (self.scatter)() {
+                let at = self.now + self.delay + later;
+                let place = self.wire.partition_point(|(other, ..)| *other <= at);
+                self.wire.insert(place, (at, by_client, sent.clone()));
             }
         }
+        self.log.push((self.now, by_client, sent));
     }
 
     /// Goes to the next arrival or deadline; whether there was one before `until`.
@@ -239,12 +256,11 @@ impl Pair {
             let Some((_, by_client, sent)) = self.wire.pop_front() else {
                 break;
             };
-            let end = if by_client {
-                &mut self.server
-            } else {
-                &mut self.client
-            };
-            end.on(self.now, &sent);
+            let now = self.now;
+            if let Some(header) = self.end(!by_client).on(now, &sent) {
+                let text = Vec::new();
+                self.transmit(!by_client, Sent { header, text });
+            }
         }
         for end in [&mut self.client, &mut self.server] {
             end.connection.on_deadline(self.now);
