@@ -42,6 +42,10 @@ pub const CHALLENGE_ACK_INTERVAL: std::time::Duration = std::time::Duration::fro
 /// TS.Recent is void after this long without a segment: RFC 7323 5.5.
 pub const TS_RECENT_LIFE: std::time::Duration = std::time::Duration::from_secs(24 * 24 * 3600);
 
+/// TLP.max_ack_delay: how long a peer may wait for a second segment before it acknowledges the
+/// first (RFC 8985 7.2). Linux waits 40 ms and a tick.
+pub const PEER_ACK_DELAY: crate::time::Millis = crate::time::Millis(50);
+
 /// How long a connection that we closed for sending, and still read, waits for a silent peer: as
 /// long as RFC 9293 3.8.4 (MUST-28) gives an idle one.
 pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs(7_200);

@@ -3,10 +3,14 @@
 use wirepath_wire::seq::SeqNum;
 
 use crate::config::Config;
+use crate::recovery::Rtts;
 use crate::time::Instant;
 
 /// Granularity of the clock, G in RFC 6298 2, in microseconds.
 const CLOCK_GRANULARITY: u32 = 1;
+
+/// What stands for the least round-trip time before the first sample, in microseconds.
+const UNKNOWN_MIN_RTT: u32 = 1_000;
 
 /// The retransmission time-out with its back-off; it cannot leave the range it was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +71,10 @@ pub(crate) struct RttEstimator {
     /// Least sample, in microseconds; `u32::MAX` before the first.
     min_rtt: u32,
     rto: Rto,
-    /// The segment being timed: when its last byte is acknowledged, and when it was sent.
-    timed: Option<(SeqNum, Instant)>,
+    /// The end of the segment being timed.
+    timed: SeqNum,
+    /// When it was sent; `NEVER` when none is being timed.
+    timed_at: Instant,
 }
 
 impl RttEstimator {
@@ -79,7 +85,8 @@ impl RttEstimator {
             rttvar: 0,
             min_rtt: u32::MAX,
             rto,
-            timed: None,
+            timed: SeqNum::default(),
+            timed_at: Instant::NEVER,
         }
     }
 
@@ -89,6 +96,15 @@ impl RttEstimator {
 
     pub(crate) const fn rttvar(&self) -> u32 {
         self.rttvar
+    }
+
+    /// What the reordering window is made of.
+    pub(crate) fn rtts(&self) -> Rtts {
+        let min = self.min_rtt().unwrap_or(UNKNOWN_MIN_RTT);
+        Rtts {
+            min,
+            smoothed: self.srtt,
+        }
     }
 
     pub(crate) fn min_rtt(&self) -> Option<u32> {
@@ -101,22 +117,23 @@ impl RttEstimator {
 
     /// New text up to `end` left: time it, unless another segment is being timed.
     pub(crate) fn on_sent(&mut self, now: Instant, end: SeqNum) {
-        self.timed.get_or_insert((end, now));
+        if self.timed_at == Instant::NEVER {
+            (self.timed, self.timed_at) = (end, now);
+        }
     }
 
     /// Something was sent again: an ACK no longer says which copy it answers (Karn's algorithm,
     /// RFC 6298 3, MUST-18).
     pub(crate) fn on_retransmitted(&mut self) {
-        self.timed = None;
+        self.timed_at = Instant::NEVER;
     }
 
     /// The sample that an ACK of everything before `ack` gives, in microseconds.
     pub(crate) fn take_sample(&mut self, now: Instant, ack: SeqNum) -> Option<u32> {
-        let (end, sent_at) = self.timed?;
-        if end.after(ack) {
+        if self.timed_at == Instant::NEVER || self.timed.after(ack) {
             return None;
         }
-        self.timed = None;
+        let sent_at = std::mem::replace(&mut self.timed_at, Instant::NEVER);
         Some(now.micros_since(sent_at).max(1))
     }
 
@@ -145,7 +162,7 @@ impl RttEstimator {
     /// The timer expired: RFC 6298 5.5.
     pub(crate) fn back_off(&mut self) {
         self.rto = self.rto.doubled();
-        self.timed = None;
+        self.timed_at = Instant::NEVER;
     }
 
     /// The SYN had to be sent again: the first time-out for data is 3 s (RFC 6298 5.7).

@@ -16,18 +16,24 @@ pub enum Timer {
     KeepAlive,
     /// 2 MSL in TIME-WAIT, and the longest stay in FIN-WAIT-2.
     Linger,
+    /// Reordering: what is late counts as lost (RFC 8985 6.2 step 5).
+    Reordering,
+    /// Tail loss probe: RFC 8985 7.2.
+    TailProbe,
     /// Another try at a pool that had no block for the application's text.
     Memory,
 }
 
 impl Timer {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Retransmit,
         Self::Persist,
         Self::DelayedAck,
         Self::KeepAlive,
         Self::Linger,
+        Self::Reordering,
+        Self::TailProbe,
         Self::Memory,
     ];
 
@@ -40,6 +46,8 @@ impl Timer {
             Self::DelayedAck => "ack",
             Self::KeepAlive => "keepalive",
             Self::Linger => "timewait",
+            Self::Reordering => "reordering",
+            Self::TailProbe => "tail probe",
             Self::Memory => "memory",
         }
     }

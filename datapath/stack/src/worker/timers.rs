@@ -31,7 +31,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let before = flow.connection.state();
-        flow.connection.on_deadline(now);
+        flow.connection.on_deadline(now, &mut self.pool);
         self.serve(now, number, before);
     }
 

@@ -63,19 +63,28 @@ impl BlockPool {
         self.free.len()
     }
 
+    /// Whether `count` blocks could be taken for this purpose.
+    #[must_use]
+    pub fn has(&self, purpose: Purpose, count: usize) -> bool {
+        self.free.len() >= Self::reserved(purpose) + count
+    }
+
     /// Takes a block; its bytes are what the last user left.
     ///
     /// # Errors
     /// [`PoolEmpty`] when none is free, or only those reserved for a stronger purpose.
     pub fn take(&mut self, purpose: Purpose) -> Result<BlockId, PoolEmpty> {
-        let reserved = match purpose {
-            Purpose::Receive => 0,
-            Purpose::Send | Purpose::OutOfOrder => RECEIVE_RESERVE_BLOCKS,
-        };
-        if self.free.len() <= reserved {
+        if !self.has(purpose, 1) {
             return Err(PoolEmpty);
         }
         self.free.pop().map(BlockId).ok_or(PoolEmpty)
+    }
+
+    const fn reserved(purpose: Purpose) -> usize {
+        match purpose {
+            Purpose::Receive => 0,
+            Purpose::Send | Purpose::OutOfOrder => RECEIVE_RESERVE_BLOCKS,
+        }
     }
 
     /// Gives a block back.

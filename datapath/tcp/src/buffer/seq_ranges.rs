@@ -104,6 +104,14 @@ impl SeqRanges {
             .filter(|range| range.left.at_or_before(seq))
     }
 
+    /// The first range that starts after `seq`, found in O(log n).
+    #[must_use]
+    pub fn first_after(&self, pool: &BlockPool, seq: SeqNum) -> Option<SeqRange> {
+        let slots = self.slots(pool);
+        let index = slots.partition_point(|slot| slot.range().left.at_or_before(seq));
+        slots.get(index).map(|slot| slot.range())
+    }
+
     /// Adds `range`, joined with all it overlaps or touches.
     ///
     /// # Errors

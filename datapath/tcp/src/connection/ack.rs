@@ -1,13 +1,14 @@
 //! The fifth step of SEGMENT ARRIVES, check the ACK field: RFC 9293 3.10.7.4.
 
-use wirepath_wire::tcp::{Flags, SackBlock, Segment, WindowScale};
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{Flags, SackBlock, SackBlocks, Segment, WindowScale};
 
 use super::verdict::Stop;
 use super::{CloseReason, Connection, DropReason, Pending};
 use crate::buffer::BlockPool;
 use crate::congestion::AckSample;
-use crate::limits::HALF_CLOSED_IDLE;
-use crate::recovery::Progress;
+use crate::limits::{HALF_CLOSED_IDLE, PEER_ACK_DELAY};
+use crate::recovery::{AckEvent, AckOutcome, Phase, Progress, PrrAck};
 use crate::reset;
 use crate::snd::Fin;
 use crate::state::State;
@@ -35,14 +36,10 @@ impl Connection {
             return Err(Stop::Drop(DropReason::UnacceptableAck));
         }
         let window = self.window_of(segment);
-        if ack.after(self.snd.una) {
-            self.on_new_ack(now, segment, pool);
-        } else if self.is_duplicate_ack(segment, window) {
-            self.on_duplicate_ack();
-        }
+        self.on_ack(now, segment, window, pool);
         // What an old ACK says of the window counts from where SND.UNA was.
         if ack == self.snd.una && self.snd.update_window(segment.header.seq, ack, window) {
-            self.on_window_change(now);
+            self.on_window_change(now, pool);
         }
         if self.timers.is_armed(Timer::Persist) {
             // RFC 9293 3.8.6.1 (MUST-37): the peer answers, so the connection stays.
@@ -81,24 +78,34 @@ impl Connection {
         Ok(())
     }
 
-    fn on_new_ack(&mut self, now: Instant, segment: &Segment<'_>, pool: &mut BlockPool) {
-        let ack = segment.header.ack;
-        let newly_acked = ack.bytes_since(self.snd.una);
-        self.sample_rtt(now, segment);
+    /// What an acceptable ACK says of our text: recovery first, then congestion control.
+    fn on_ack(&mut self, now: Instant, segment: &Segment<'_>, window: u32, pool: &mut BlockPool) {
+        let ack = segment.header.ack.latest(self.snd.una);
+        let flight = self.snd.flight();
+        if flight.is_empty() {
+            return;
+        }
+        let advances = ack.after(flight.left);
+        if advances {
+            self.sample_rtt(now, segment);
+        }
+        let event = AckEvent {
+            ack,
+            is_duplicate: self.is_duplicate_ack(segment, window),
+            blocks: segment.header.options.sack,
+            ..self.look(now)
+        };
+        let outcome = self.recovery.on_ack(pool, &event);
+        if advances {
+            self.on_new_ack(now, ack, pool);
+        }
+        self.heed(now, &outcome, advances);
+    }
+
+    fn on_new_ack(&mut self, now: Instant, ack: SeqNum, pool: &mut BlockPool) {
         let queued = self.snd.queued();
         self.snd.acknowledge(pool, ack);
         self.counts.bytes_acked += u64::from(queued - self.snd.queued());
-        let smss = u32::from(self.effective_mss());
-        match self.recovery.on_ack(ack, newly_acked, smss) {
-            Progress::Normal => {
-                self.congestion.on_ack(&AckSample {
-                    newly_acked,
-                    cwnd_limited: self.cwnd_limited,
-                });
-            }
-            Progress::Partial => {}
-            Progress::Recovered => self.congestion.on_recovered(self.snd.flight().len()),
-        }
         self.liveness.retries = 0;
         self.liveness.unanswered = Instant::NEVER;
         // RFC 6298 5.2, 5.3.
@@ -109,6 +116,79 @@ impl Connection {
         }
         if self.snd.take_unblocked(self.config.send_buffer) {
             self.pending.insert(Pending::WRITABLE);
+        }
+    }
+
+    /// What there is to see for recovery when no ACK came.
+    fn look(&self, now: Instant) -> AckEvent {
+        AckEvent {
+            now,
+            ack: self.snd.una,
+            flight: self.snd.flight(),
+            is_duplicate: false,
+            blocks: SackBlocks::default(),
+            smss: u32::from(self.effective_mss()),
+            rtts: self.rtt.rtts(),
+        }
+    }
+
+    /// RFC 8985 6.3: what was given time for reordering is lost.
+    pub(super) fn on_reordering_timeout(&mut self, now: Instant, pool: &mut BlockPool) {
+        let event = self.look(now);
+        let outcome = self.recovery.on_reordering_timeout(pool, &event);
+        self.heed(now, &outcome, false);
+    }
+
+    /// Does what recovery concluded.
+    fn heed(&mut self, now: Instant, outcome: &AckOutcome, advances: bool) {
+        let &AckOutcome {
+            delivered,
+            loss,
+            found_loss,
+            progress,
+            wait,
+        } = outcome;
+        let flight = self.snd.flight().len();
+        if let Some(flight_size) = loss {
+            self.congestion.on_loss(flight_size);
+        }
+        match progress {
+            Progress::Recovered => self.congestion.on_recovered(flight),
+            Progress::Normal if self.recovery.phase() != Phase::FastRecovery && delivered > 0 => {
+                let cwnd_limited = self.cwnd_limited;
+                self.congestion.on_ack(&AckSample {
+                    newly_acked: delivered,
+                    cwnd_limited,
+                });
+            }
+            Progress::Normal | Progress::Recovering => {}
+        }
+        self.recovery.pace(&PrrAck {
+            delivered,
+            in_flight: self.recovery.in_flight(flight),
+            ssthresh: self.congestion.ssthresh(),
+            smss: u32::from(self.effective_mss()),
+            safe: advances && !found_loss,
+        });
+        self.timers.disarm(Timer::Reordering);
+        if !wait.is_zero() {
+            self.timers.arm(Timer::Reordering, now + wait);
+        }
+        self.arm_tail_probe(now);
+    }
+
+    /// RFC 8985 7.2: the end of the flight is probed when that is sooner than a time-out.
+    pub(super) fn arm_tail_probe(&mut self, now: Instant) {
+        self.timers.disarm(Timer::TailProbe);
+        self.pending.remove(Pending::TAIL_PROBE);
+        let delay = PEER_ACK_DELAY.duration();
+        let after = self.recovery.probe_timeout(self.rtt.srtt(), delay);
+        if let Some(at) = after.map(|after| now + after)
+            && self.snd.una != self.snd.nxt
+            && self.timers.is_armed(Timer::Retransmit)
+            && at < self.timers.deadline(Timer::Retransmit)
+        {
+            self.timers.arm(Timer::TailProbe, at);
         }
     }
 
@@ -124,7 +204,7 @@ impl Connection {
                 .map(|timestamps| timestamps.echo)?;
             let millis = self.negotiated.ts_now(now).wrapping_sub(echo);
             let plausible = self.negotiated.timestamps() && echo != 0 && millis < 600_000;
-            let retransmitted = self.liveness.retries > 0 || self.recovery.is_loss();
+            let retransmitted = self.liveness.retries > 0 || self.recovery.phase() == Phase::Loss;
             (plausible && retransmitted).then(|| millis.max(1) * 1_000)
         };
         // Without a sample the back-off stays: RFC 6298 5.
@@ -146,16 +226,9 @@ impl Connection {
             && !self.timers.is_armed(Timer::Persist)
     }
 
-    fn on_duplicate_ack(&mut self) {
-        let smss = u32::from(self.effective_mss());
-        if let Some(flight_size) = self.recovery.on_duplicate_ack(self.snd.flight(), smss) {
-            self.congestion.on_loss(flight_size);
-        }
-    }
-
     /// A window that opens ends the probing. What was sent meanwhile the peer may have refused, be
     /// it a probe or all that was in flight when the window shrank.
-    fn on_window_change(&mut self, now: Instant) {
+    fn on_window_change(&mut self, now: Instant, pool: &mut BlockPool) {
         if self.snd.wnd == 0 || !self.timers.is_armed(Timer::Persist) {
             return;
         }
@@ -165,7 +238,7 @@ impl Connection {
         self.liveness.unanswered = Instant::NEVER;
         self.rtt.restore();
         if self.snd.una != self.snd.nxt {
-            self.recovery.resend_probe(self.snd.flight());
+            self.recovery.resend_all(pool, self.snd.flight());
             self.arm_retransmit(now);
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{CloseReason, Connection, Pending};
+use crate::buffer::BlockPool;
 use crate::rcv::AckDue;
 use crate::state::State;
 use crate::time::Instant;
@@ -10,12 +11,18 @@ use crate::timers::Timer;
 
 impl Connection {
     /// Does all that is due at `now`.
-    pub fn on_deadline(&mut self, now: Instant) {
+    pub fn on_deadline(&mut self, now: Instant, pool: &mut BlockPool) {
         if self.timers.take_due(Timer::DelayedAck, now) {
             self.rcv.ack_due = AckDue::Now;
         }
         if self.timers.take_due(Timer::Retransmit, now) {
-            self.on_retransmit_timeout(now);
+            self.on_retransmit_timeout(now, pool);
+        }
+        if self.timers.take_due(Timer::Reordering, now) {
+            self.on_reordering_timeout(now, pool);
+        }
+        if self.timers.take_due(Timer::TailProbe, now) {
+            self.pending.insert(Pending::TAIL_PROBE);
         }
         if self.timers.take_due(Timer::Persist, now) {
             self.on_persist_timeout(now);
@@ -37,7 +44,7 @@ impl Connection {
     }
 
     /// RFC 6298 5.4 to 5.7.
-    fn on_retransmit_timeout(&mut self, now: Instant) {
+    fn on_retransmit_timeout(&mut self, now: Instant, pool: &mut BlockPool) {
         let handshake = !self.state.is_synchronized();
         if !handshake && self.snd.wnd == 0 {
             // RFC 9293 3.8.6 (MUST-35, SHLD-17): the peer took its window back, nothing is lost.
@@ -60,7 +67,11 @@ impl Connection {
             self.counts.retransmissions += 1;
         } else {
             let flight = self.snd.flight();
-            let first = self.recovery.on_timeout(flight);
+            let rtts = self.rtt.rtts();
+            let first = self.recovery.on_timeout(pool, now, flight, rtts);
+            self.timers.disarm(Timer::Reordering);
+            self.timers.disarm(Timer::TailProbe);
+            self.pending.remove(Pending::TAIL_PROBE);
             self.congestion.on_timeout(flight.len(), first);
         }
         self.arm_retransmit(now);

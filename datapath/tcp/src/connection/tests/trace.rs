@@ -179,7 +179,9 @@ impl Trace {
                 break;
             };
             self.now = self.now.max(next);
-            self.end.connection.on_deadline(self.now);
+            self.end
+                .connection
+                .on_deadline(self.now, &mut self.end.pool);
             self.end.look();
         }
         self.now = until;

@@ -1,34 +1,14 @@
-//! Which text to send again: RFC 5681 3.2 and RFC 6582 (NewReno without SACK).
+//! Recovery without SACK: RFC 5681 3.2, RFC 6582.
 
 use wirepath_wire::seq::SeqNum;
 
+use super::{AckEvent, AckOutcome, Phase, Progress};
 use crate::buffer::SeqRange;
 use crate::limits::DUPLICATE_ACK_THRESHOLD;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Nothing is known to be lost.
-    Open,
-    /// Three duplicate ACKs told of a loss.
-    FastRecovery,
-    /// The retransmission timer told of it.
-    Loss,
-}
-
-/// What an ACK of new text means for congestion control.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// No fast recovery was going on.
-    Normal,
-    /// More is lost: RFC 6582 3.2 step 3, partial acknowledgment.
-    Partial,
-    /// All that was in flight at the loss has arrived.
-    Recovered,
-}
-
-/// Loss recovery of one connection.
+/// The state of NewReno.
 #[derive(Debug)]
-pub(crate) struct Recovery {
+pub(crate) struct NewReno {
     phase: Phase,
     duplicate_acks: u8,
     /// "recover" of RFC 6582: SND.NXT when the last loss was found.
@@ -41,8 +21,8 @@ pub(crate) struct Recovery {
     limited_from: SeqNum,
 }
 
-impl Recovery {
-    pub(crate) const fn new(iss: SeqNum) -> Self {
+impl NewReno {
+    pub(super) const fn new(iss: SeqNum) -> Self {
         let resend = SeqRange {
             left: iss,
             right: iss,
@@ -58,39 +38,46 @@ impl Recovery {
     }
 
     /// The next range to send again, if any.
-    pub(crate) fn next_range(&self) -> Option<SeqRange> {
+    pub(super) fn next_range(&self) -> Option<SeqRange> {
         (!self.resend.is_empty()).then_some(self.resend)
     }
 
     /// Everything up to `end` was sent again.
-    pub(crate) fn on_resent(&mut self, end: SeqNum) {
+    pub(super) fn on_resent(&mut self, end: SeqNum) {
         self.resend.left = end.earliest(self.resend.right);
     }
 
     /// An estimate of the bytes in the network, of `flight` = SND.NXT - SND.UNA.
-    pub(crate) fn in_flight(&self, flight: u32) -> u32 {
+    pub(super) fn in_flight(&self, flight: u32) -> u32 {
         flight
             .saturating_sub(self.resend.len())
             .saturating_sub(self.departed)
     }
 
-    /// Whether the timer has expired and not all of that text is acknowledged.
-    pub(crate) fn is_loss(&self) -> bool {
-        self.phase == Phase::Loss
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
     }
 
-    /// The name that `ss` gives the phase.
-    pub(crate) const fn phase_name(&self) -> &'static str {
-        match self.phase {
-            Phase::Open => "open",
-            Phase::FastRecovery => "recovery",
-            Phase::Loss => "loss",
+    /// An ACK: of new text, a duplicate, or neither.
+    pub(super) fn on_ack_event(&mut self, event: &AckEvent) -> AckOutcome {
+        let &AckEvent {
+            ack, flight, smss, ..
+        } = event;
+        let mut outcome = AckOutcome {
+            delivered: ack.bytes_since(flight.left),
+            ..AckOutcome::default()
+        };
+        if outcome.delivered > 0 {
+            outcome.progress = self.on_ack(ack, outcome.delivered, smss);
+        } else if event.is_duplicate {
+            outcome.loss = self.on_duplicate_ack(flight, smss);
         }
+        outcome
     }
 
     /// A duplicate ACK of `flight.left`. FlightSize, without what limited transmit has sent, when
     /// it starts a fast retransmit (RFC 5681 3.2 step 2).
-    pub(crate) fn on_duplicate_ack(&mut self, flight: SeqRange, smss: u32) -> Option<u32> {
+    pub(super) fn on_duplicate_ack(&mut self, flight: SeqRange, smss: u32) -> Option<u32> {
         self.duplicate_acks = self.duplicate_acks.saturating_add(1);
         if self.duplicate_acks == 1 {
             self.limited_from = flight.right;
@@ -119,7 +106,7 @@ impl Recovery {
     }
 
     /// `ack` acknowledged `newly_acked` bytes for the first time.
-    pub(crate) fn on_ack(&mut self, ack: SeqNum, newly_acked: u32, smss: u32) -> Progress {
+    pub(super) fn on_ack(&mut self, ack: SeqNum, newly_acked: u32, smss: u32) -> Progress {
         self.duplicate_acks = 0;
         self.resend.left = self
             .resend
@@ -150,7 +137,7 @@ impl Recovery {
                     .saturating_sub(newly_acked)
                     .saturating_add(kept);
                 self.resend_first(ack, smss);
-                return Progress::Partial;
+                return Progress::Recovering;
             }
         }
         Progress::Normal
@@ -158,7 +145,7 @@ impl Recovery {
 
     /// The retransmission timer expired: all in flight counts as lost. Whether this is the first
     /// time for this text.
-    pub(crate) fn on_timeout(&mut self, flight: SeqRange) -> bool {
+    pub(super) fn on_timeout(&mut self, flight: SeqRange) -> bool {
         let first = self.phase != Phase::Loss;
         self.phase = Phase::Loss;
         self.point = flight.right;
@@ -169,7 +156,7 @@ impl Recovery {
     }
 
     /// Sends all in flight again without a word to congestion control: it was a window probe.
-    pub(crate) fn resend_probe(&mut self, flight: SeqRange) {
+    pub(super) fn resend_probe(&mut self, flight: SeqRange) {
         self.resend = flight;
     }
 
@@ -196,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_third_duplicate_ack_resends_the_first_segment() {
-        let mut recovery = Recovery::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0));
         let sent = flight(1, 1_001);
         assert_eq!(recovery.on_duplicate_ack(sent, SMSS), None);
         assert_eq!(recovery.on_duplicate_ack(sent, SMSS), None);
@@ -214,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_partial_ack_resends_the_next_and_a_full_one_ends_it() {
-        let mut recovery = Recovery::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0));
         let third = (0..3)
             .map(|_| recovery.on_duplicate_ack(flight(1, 1_001), SMSS))
             .last();
@@ -222,7 +209,7 @@ mod tests {
         recovery.on_resent(SeqNum::new(101));
         assert_eq!(
             recovery.on_ack(SeqNum::new(501), 500, SMSS),
-            Progress::Partial
+            Progress::Recovering
         );
         assert_eq!(recovery.next_range(), Some(flight(501, 601)));
         assert_eq!(
@@ -235,7 +222,7 @@ mod tests {
 
     #[test]
     fn after_a_timeout_all_is_sent_again_in_order() {
-        let mut recovery = Recovery::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0));
         assert!(recovery.on_timeout(flight(1, 1_001)));
         assert_eq!(recovery.in_flight(1_000), 0);
         recovery.on_resent(SeqNum::new(101));
@@ -251,12 +238,12 @@ mod tests {
         assert_eq!(recovery.next_range(), Some(flight(301, 1_001)));
         (0..9).for_each(|_| assert_eq!(recovery.on_duplicate_ack(flight(301, 1_001), SMSS), None));
         recovery.on_ack(SeqNum::new(1_001), 700, SMSS);
-        assert!(!recovery.is_loss());
+        assert!(recovery.phase() != Phase::Loss);
     }
 
     #[test]
     fn a_loss_after_three_gigabytes_without_one_is_found() {
-        let mut recovery = Recovery::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0));
         let gigabyte = 1 << 30;
         for nth in 1..=3 {
             recovery.on_ack(SeqNum::new(nth * gigabyte), gigabyte, SMSS);
@@ -268,7 +255,7 @@ mod tests {
 
     #[test]
     fn duplicate_acks_of_old_text_start_nothing() {
-        let mut recovery = Recovery::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0));
         recovery.on_timeout(flight(1, 1_001));
         recovery.on_ack(SeqNum::new(1_001), 1_000, SMSS);
         let again: Vec<bool> = (0..4)

@@ -1,0 +1,254 @@
+//! Which text to send again. With SACK: RACK-TLP (RFC 8985) and PRR (RFC 9937); without: NewReno
+//! (RFC 6582).
+
+mod new_reno;
+mod prr;
+mod rack;
+mod sack;
+mod scoreboard;
+mod sent_log;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use prr::PrrAck;
+pub(crate) use rack::Rtts;
+
+use std::time::Duration;
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::SackBlocks;
+
+use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
+use crate::time::Instant;
+use new_reno::NewReno;
+use sack::SackRecovery;
+
+/// Where a recovery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing is known to be lost.
+    Open,
+    /// ACKs told of a loss.
+    FastRecovery,
+    /// The retransmission timer told of it.
+    Loss,
+}
+
+impl Phase {
+    /// The name that `ss` gives it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::FastRecovery => "recovery",
+            Self::Loss => "loss",
+        }
+    }
+}
+
+/// What an ACK means for congestion control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Progress {
+    /// No fast recovery was going on.
+    #[default]
+    Normal,
+    /// One goes on.
+    Recovering,
+    /// All that was in flight at the loss has arrived.
+    Recovered,
+}
+
+/// An ACK, or a look at the clock, as recovery sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AckEvent {
+    pub(crate) now: Instant,
+    /// SEG.ACK.
+    pub(crate) ack: SeqNum,
+    /// SND.UNA before it, and SND.NXT.
+    pub(crate) flight: SeqRange,
+    /// Whether RFC 5681 2 calls it a duplicate.
+    pub(crate) is_duplicate: bool,
+    pub(crate) blocks: SackBlocks,
+    /// SMSS in bytes.
+    pub(crate) smss: u32,
+    pub(crate) rtts: Rtts,
+}
+
+/// What recovery concluded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AckOutcome {
+    /// Bytes that arrived and had not before.
+    pub(crate) delivered: u32,
+    /// FlightSize, when a loss was found that congestion control must hear of.
+    pub(crate) loss: Option<u32>,
+    /// Whether more counts as lost than before.
+    pub(crate) found_loss: bool,
+    pub(crate) progress: Progress,
+    /// When to look again whether more is lost; zero for never.
+    pub(crate) wait: Duration,
+}
+
+/// Loss recovery of one connection.
+#[derive(Debug)]
+pub(crate) enum Recovery {
+    NewReno(NewReno),
+    Sack(SackRecovery),
+}
+
+impl Recovery {
+    /// Before anything is sent; `sack` as agreed upon.
+    pub(crate) fn new(iss: SeqNum, sack: bool) -> Self {
+        if sack {
+            Self::Sack(SackRecovery::new(iss))
+        } else {
+            Self::NewReno(NewReno::new(iss))
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::NewReno(r) => r.phase(),
+            Self::Sack(r) => r.phase(),
+        }
+    }
+
+    /// An estimate of the bytes in the network, of `flight` = SND.NXT - SND.UNA.
+    pub(crate) fn in_flight(&self, flight: u32) -> u32 {
+        match self {
+            Self::NewReno(r) => r.in_flight(flight),
+            Self::Sack(r) => r.in_flight(flight),
+        }
+    }
+
+    /// What may be in flight now, in bytes.
+    pub(crate) fn window(&self, cwnd: u32) -> u32 {
+        match self {
+            Self::NewReno(_) => cwnd,
+            Self::Sack(r) => r.window(cwnd),
+        }
+    }
+
+    /// Text was sent for the first time.
+    pub(crate) fn on_sent(
+        &mut self,
+        pool: &mut BlockPool,
+        range: SeqRange,
+        now: Instant,
+    ) -> Result<(), PoolEmpty> {
+        match self {
+            Self::NewReno(_) => Ok(()),
+            Self::Sack(r) => r.on_sent(pool, range, now),
+        }
+    }
+
+    /// The next range to send again, if any.
+    pub(crate) fn next_range(&mut self, pool: &BlockPool) -> Option<SeqRange> {
+        match self {
+            Self::NewReno(r) => r.next_range(),
+            Self::Sack(r) => r.next_range(pool),
+        }
+    }
+
+    /// What is to be sent again, where it is one range: for the invariants.
+    pub(crate) fn resend_range(&self) -> Option<SeqRange> {
+        match self {
+            Self::NewReno(r) => r.next_range(),
+            Self::Sack(_) => None,
+        }
+    }
+
+    /// Whether `len` bytes may be sent again with `in_flight` in the network: the window bounds it,
+    /// but for NewReno's fast retransmit, which goes at once.
+    pub(crate) fn may_resend(&self, in_flight: u32, len: u32, cwnd: u32) -> bool {
+        let at_once = matches!(self, Self::NewReno(r) if r.phase() != Phase::Loss);
+        at_once || in_flight == 0 || in_flight + len <= self.window(cwnd)
+    }
+
+    /// The range that [`next_range`](Self::next_range) named was sent again, up to `end`.
+    pub(crate) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, now: Instant) {
+        match self {
+            Self::NewReno(r) => r.on_resent(end),
+            Self::Sack(r) => r.on_resent(pool, now),
+        }
+    }
+
+    /// An ACK that is acceptable.
+    pub(crate) fn on_ack(&mut self, pool: &mut BlockPool, event: &AckEvent) -> AckOutcome {
+        match self {
+            Self::NewReno(r) => r.on_ack_event(event),
+            Self::Sack(r) => r.on_ack(pool, event),
+        }
+    }
+
+    /// The reordering timer expired: RFC 8985 6.3.
+    pub(crate) fn on_reordering_timeout(
+        &mut self,
+        pool: &mut BlockPool,
+        event: &AckEvent,
+    ) -> AckOutcome {
+        match self {
+            Self::NewReno(_) => AckOutcome::default(),
+            Self::Sack(r) => r.on_reordering_timeout(pool, event),
+        }
+    }
+
+    /// Congestion control has heard of the ACK: how much may go now.
+    pub(crate) fn pace(&mut self, ack: &PrrAck) {
+        if let Self::Sack(r) = self {
+            r.pace(ack);
+        }
+    }
+
+    /// The retransmission timer expired. Whether this is the first time for this text.
+    pub(crate) fn on_timeout(
+        &mut self,
+        pool: &mut BlockPool,
+        now: Instant,
+        flight: SeqRange,
+        rtts: Rtts,
+    ) -> bool {
+        match self {
+            Self::NewReno(r) => r.on_timeout(flight),
+            Self::Sack(r) => r.on_timeout(pool, now, flight, rtts),
+        }
+    }
+
+    /// Sends all in flight again without a word to congestion control: the peer had no room.
+    pub(crate) fn resend_all(&mut self, pool: &mut BlockPool, flight: SeqRange) {
+        match self {
+            Self::NewReno(r) => r.resend_probe(flight),
+            Self::Sack(r) => r.resend_all(pool),
+        }
+    }
+
+    /// When to probe the end of the flight: RFC 8985 7.2. `None` when no probe makes sense.
+    pub(crate) fn probe_timeout(&self, srtt: u32, ack_delay: Duration) -> Option<Duration> {
+        match self {
+            Self::Sack(r) if r.may_probe() && srtt > 0 => {
+                Some(sack::probe_timeout(srtt, r.segments(), ack_delay))
+            }
+            _ => None,
+        }
+    }
+
+    /// The last segment in flight, for a probe.
+    pub(crate) fn last(&self, pool: &BlockPool) -> Option<SeqRange> {
+        match self {
+            Self::NewReno(_) => None,
+            Self::Sack(r) => r.last(pool),
+        }
+    }
+
+    /// A tail loss probe was sent up to `nxt`; `resent` when it was old text, and when.
+    pub(crate) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Instant>) {
+        if let Self::Sack(r) = self {
+            r.on_probe(pool, nxt, resent);
+        }
+    }
+
+    /// Gives back every block.
+    pub(crate) fn clear(&mut self, pool: &mut BlockPool) {
+        if let Self::Sack(r) = self {
+            r.clear(pool);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Which segments count as lost: RACK, RFC 8985 6.
+
+use std::time::Duration;
+
+use wirepath_wire::seq::SeqNum;
+
+use super::scoreboard::Scoreboard;
+use super::sent_log::{Mark, SentSegment};
+use crate::buffer::BlockPool;
+use crate::limits::DUPLICATE_ACK_THRESHOLD;
+use crate::time::Instant;
+
+/// Recoveries that the reordering window stays widened: RFC 8985 6.2 step 4.
+const WIDENED_FOR: u8 = 16;
+
+/// The state of RACK.
+#[derive(Debug)]
+pub(super) struct Rack {
+    /// RACK.xmit_ts: when the segment was sent that was sent last of all that arrived.
+    sent_at: Instant,
+    /// RACK.end_seq: and where it ends.
+    end: SeqNum,
+    /// RACK.rtt in microseconds; `UNKNOWN` before the first arrival.
+    rtt: u32,
+    /// RACK.fack: the highest sequence number that arrived.
+    highest: SeqNum,
+    /// RACK.reordering_seen.
+    reordering_seen: bool,
+    /// RACK.reo_wnd_mult less 1.
+    widened: u8,
+    /// RACK.reo_wnd_persist: recoveries left.
+    persists: u8,
+    /// RACK.dsack_round: duplicates below this widen the window no further.
+    widen_round: Option<SeqNum>,
+}
+
+/// No round-trip time is known yet.
+const UNKNOWN: u32 = u32::MAX;
+
+impl Default for Rack {
+    fn default() -> Self {
+        Self {
+            sent_at: Instant::ZERO,
+            end: SeqNum::default(),
+            rtt: UNKNOWN,
+            highest: SeqNum::default(),
+            reordering_seen: false,
+            widened: 0,
+            persists: 0,
+            widen_round: None,
+        }
+    }
+}
+
+/// Round-trip times that the reordering window is made of, in microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rtts {
+    pub(crate) min: u32,
+    pub(crate) smoothed: u32,
+}
+
+impl Rack {
+    /// A segment arrived that had not before: RFC 8985 6.2 steps 1 to 3.
+    pub(super) fn on_arrival(&mut self, now: Instant, segment: &SentSegment, min_rtt: u32) {
+        let rtt = now.micros_since(segment.sent_at).min(UNKNOWN - 1);
+        let ambiguous = segment.is(Mark::AMBIGUOUS);
+        let first = self.rtt == UNKNOWN;
+        if !first && !ambiguous && segment.range.right.before(self.highest) {
+            self.reordering_seen = true;
+        }
+        self.highest = if self.rtt == UNKNOWN {
+            segment.range.right
+        } else {
+            self.highest.latest(segment.range.right)
+        };
+        // What came back faster than the path allows answers an earlier copy.
+        if ambiguous && rtt < min_rtt {
+            return;
+        }
+        let end = segment.range.right;
+        if self.rtt == UNKNOWN || is_sent_after(segment.sent_at, end, self.sent_at, self.end) {
+            (self.sent_at, self.end, self.rtt) = (segment.sent_at, end, rtt);
+        }
+    }
+
+    /// The peer got something twice: the window was too small (RFC 8985 6.2 step 4).
+    pub(super) fn on_duplicate(&mut self, una: SeqNum, nxt: SeqNum) {
+        if self.widen_round.is_none_or(|round| una.at_or_after(round)) {
+            self.widen_round = Some(nxt);
+            self.widened = self.widened.saturating_add(1);
+            self.persists = WIDENED_FOR;
+        }
+    }
+
+    /// A recovery is over.
+    pub(super) fn on_recovered(&mut self) {
+        self.persists = self.persists.saturating_sub(1);
+        if self.persists == 0 {
+            self.widened = 0;
+        }
+    }
+
+    /// Marks what is lost; the time until more may be, or zero (RFC 8985 6.2 step 5).
+    pub(super) fn detect(
+        &self,
+        now: Instant,
+        pool: &mut BlockPool,
+        board: &mut Scoreboard,
+        window: Duration,
+    ) -> Duration {
+        let mut wait = Duration::ZERO;
+        if self.rtt == UNKNOWN {
+            return wait;
+        }
+        let patience = Duration::from_micros(u64::from(self.rtt)) + window;
+        for index in 0..board.segments() {
+            let Some(segment) = board.get(pool, index) else {
+                break;
+            };
+            let pending = segment.is(Mark::LOST) && !segment.is(Mark::RESENT);
+            let before =
+                is_sent_after(self.sent_at, self.end, segment.sent_at, segment.range.right);
+            if !before && !segment.is(Mark::AMBIGUOUS) {
+                // Sent for the first time, and so were all that follow, later.
+                break;
+            }
+            if pending || segment.is(Mark::SACKED) || !before {
+                continue;
+            }
+            let elapsed = now.since(segment.sent_at);
+            if elapsed >= patience {
+                board.mark_lost(pool, index, &segment);
+            } else {
+                wait = wait.max(patience - elapsed);
+            }
+        }
+        wait
+    }
+
+    /// RACK.reo_wnd: RFC 8985 6.2 step 4.
+    pub(super) fn reordering_window(&self, rtts: Rtts, in_recovery: bool, sacked: u32) -> Duration {
+        let enough = sacked >= u32::from(DUPLICATE_ACK_THRESHOLD);
+        if !self.reordering_seen && (in_recovery || enough) {
+            return Duration::ZERO;
+        }
+        let quarters = u64::from(rtts.min / 4) * (u64::from(self.widened) + 1);
+        Duration::from_micros(quarters.min(u64::from(rtts.smoothed)))
+    }
+
+    /// How long a segment may be without an answer before the timer may call it lost.
+    pub(super) fn patience(&self, window: Duration) -> Duration {
+        Duration::from_micros(u64::from(self.rtt)) + window
+    }
+}
+
+/// RACK_sent_after: whether the first was sent after the second.
+fn is_sent_after(at: Instant, end: SeqNum, other_at: Instant, other_end: SeqNum) -> bool {
+    at > other_at || (at == other_at && end.after(other_end))
+}

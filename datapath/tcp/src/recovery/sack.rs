@@ -1,0 +1,292 @@
+//! Recovery with SACK: RACK finds the losses (RFC 8985), a tail loss probe those that no ACK would
+//! tell of (RFC 8985 7), PRR paces what is sent again (RFC 9937).
+
+use std::time::Duration;
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::SackBlock;
+
+use super::prr::{Prr, PrrAck};
+use super::rack::{Rack, Rtts};
+use super::scoreboard::Scoreboard;
+use super::sent_log::{Mark, SentSegment};
+use super::{AckEvent, AckOutcome, Phase, Progress};
+use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
+use crate::time::Instant;
+
+/// The state of recovery with SACK.
+#[derive(Debug)]
+pub(crate) struct SackRecovery {
+    phase: Phase,
+    /// SND.NXT when the last loss was found: RecoveryPoint of RFC 6675 4.
+    point: SeqNum,
+    board: Scoreboard,
+    rack: Rack,
+    prr: Prr,
+    probe: Option<TailProbe>,
+}
+
+/// A tail loss probe without an answer yet: TLP.end_seq and TLP.is_retrans of RFC 8985 7.
+#[derive(Debug, Clone, Copy)]
+struct TailProbe {
+    end: SeqNum,
+    resent: bool,
+}
+
+impl SackRecovery {
+    pub(super) fn new(point: SeqNum) -> Self {
+        Self {
+            phase: Phase::Open,
+            point,
+            board: Scoreboard::default(),
+            rack: Rack::default(),
+            prr: Prr::default(),
+            probe: None,
+        }
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(super) fn in_flight(&self, flight: u32) -> u32 {
+        self.board.in_flight(flight)
+    }
+
+    /// What may be in flight, in bytes: as PRR says in recovery, else cwnd.
+    pub(super) fn window(&self, cwnd: u32) -> u32 {
+        if self.phase == Phase::FastRecovery {
+            self.prr.window()
+        } else {
+            cwnd
+        }
+    }
+
+    pub(super) fn on_sent(
+        &mut self,
+        pool: &mut BlockPool,
+        range: SeqRange,
+        now: Instant,
+    ) -> Result<(), PoolEmpty> {
+        self.prr.on_sent(range.len());
+        self.board.on_sent(pool, range, now)
+    }
+
+    pub(super) fn next_range(&mut self, pool: &BlockPool) -> Option<SeqRange> {
+        self.board.next_lost(pool).map(|(_, segment)| segment.range)
+    }
+
+    /// The segment that [`next_range`](Self::next_range) named was sent again.
+    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, now: Instant) {
+        if let Some((index, segment)) = self.board.next_lost(pool) {
+            self.prr.on_sent(segment.range.len());
+            self.board.on_resent(pool, index, now);
+        }
+    }
+
+    pub(super) fn on_ack(&mut self, pool: &mut BlockPool, event: &AckEvent) -> AckOutcome {
+        let &AckEvent {
+            now,
+            ack,
+            flight,
+            rtts,
+            ..
+        } = event;
+        let mut delivered = 0;
+        let rack = &mut self.rack;
+        let mut arrived = |segment: &SentSegment| {
+            delivered += segment.range.len();
+            rack.on_arrival(now, segment, rtts.min);
+        };
+        self.board.on_cumulative_ack(pool, ack, &mut arrived);
+        let una = flight.left.latest(ack);
+        let mut duplicate = false;
+        for (nth, block) in event.blocks.as_slice().iter().enumerate() {
+            let enclosing = event.blocks.as_slice().get(1);
+            if nth == 0 && is_duplicate(block, una, enclosing) {
+                duplicate = true;
+            } else if is_plausible(block, una, flight.right) {
+                self.board.on_sack(pool, *block, &mut arrived);
+            }
+        }
+        if duplicate {
+            self.rack.on_duplicate(una, flight.right);
+        }
+        let mut outcome = self.conclude_probe(event, duplicate);
+        outcome.delivered = delivered;
+        if self.phase != Phase::Open && ack.at_or_after(self.point) {
+            outcome.progress = self.finish();
+        }
+        self.look_for_losses(pool, event, &mut outcome);
+        outcome
+    }
+
+    /// The reordering timer expired: what was given time counts as lost now.
+    pub(super) fn on_reordering_timeout(
+        &mut self,
+        pool: &mut BlockPool,
+        event: &AckEvent,
+    ) -> AckOutcome {
+        let mut outcome = AckOutcome::default();
+        self.look_for_losses(pool, event, &mut outcome);
+        outcome
+    }
+
+    /// After congestion control has heard of the ACK: what PRR lets go (RFC 9937 6).
+    pub(super) fn pace(&mut self, ack: &PrrAck) {
+        if self.phase == Phase::FastRecovery {
+            self.prr.on_ack(ack);
+        }
+    }
+
+    /// The retransmission timer expired: RFC 8985 6.3. Whether for the first time.
+    pub(super) fn on_timeout(
+        &mut self,
+        pool: &mut BlockPool,
+        now: Instant,
+        flight: SeqRange,
+        rtts: Rtts,
+    ) -> bool {
+        let first = self.phase != Phase::Loss;
+        self.phase = Phase::Loss;
+        self.point = flight.right;
+        self.probe = None;
+        if self
+            .board
+            .get(pool, 0)
+            .is_some_and(|segment| segment.is(Mark::SACKED))
+        {
+            // RFC 2018 8: it has thrown away what it said it had.
+            self.board.forget_sacks(pool);
+        }
+        let window = self.rack.reordering_window(rtts, true, 0);
+        let patience = self.rack.patience(window);
+        for index in 0..self.board.segments() {
+            let Some(segment) = self.board.get(pool, index) else {
+                break;
+            };
+            let overdue = index == 0 || now.since(segment.sent_at) >= patience;
+            if overdue && !segment.is(Mark::SACKED) {
+                self.board.mark_lost(pool, index, &segment);
+            }
+        }
+        first
+    }
+
+    /// All in flight is to be sent again: the peer had no room for it.
+    pub(super) fn resend_all(&mut self, pool: &mut BlockPool) {
+        for index in 0..self.board.segments() {
+            let segment = self.board.get(pool, index);
+            if let Some(segment) = segment.filter(|segment| !segment.is(Mark::SACKED)) {
+                self.board.mark_lost(pool, index, &segment);
+            }
+        }
+    }
+
+    /// Whether a tail loss probe makes sense: nothing else would tell of a loss.
+    pub(super) fn may_probe(&self) -> bool {
+        self.phase == Phase::Open && self.probe.is_none() && !self.board.has_holes()
+    }
+
+    /// How many segments are in flight.
+    pub(super) fn segments(&self) -> u32 {
+        self.board.segments()
+    }
+
+    /// The last segment in flight, to be sent again as a probe.
+    pub(super) fn last(&self, pool: &BlockPool) -> Option<SeqRange> {
+        let last = self.board.segments().checked_sub(1)?;
+        self.board.get(pool, last).map(|segment| segment.range)
+    }
+
+    /// A tail loss probe was sent: new text, or the last segment once more.
+    pub(super) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Instant>) {
+        if let (Some(now), Some(last)) = (resent, self.board.segments().checked_sub(1)) {
+            self.board.on_resent(pool, last, now);
+        }
+        self.probe = Some(TailProbe {
+            end: nxt,
+            resent: resent.is_some(),
+        });
+    }
+
+    pub(super) fn clear(&mut self, pool: &mut BlockPool) {
+        self.board.clear(pool);
+    }
+
+    /// RFC 8985 7.4.2: whether the probe repaired a loss that nothing else told of.
+    fn conclude_probe(&mut self, event: &AckEvent, duplicate: bool) -> AckOutcome {
+        let mut outcome = AckOutcome::default();
+        let Some(probe) = self.probe.filter(|probe| event.ack.at_or_after(probe.end)) else {
+            return outcome;
+        };
+        self.probe = None;
+        let advances = event.ack.after(event.flight.left);
+        if probe.resent && !duplicate && advances && event.ack.after(probe.end) {
+            outcome.loss = Some(event.flight.len());
+        }
+        outcome
+    }
+
+    fn look_for_losses(
+        &mut self,
+        pool: &mut BlockPool,
+        event: &AckEvent,
+        outcome: &mut AckOutcome,
+    ) {
+        let in_recovery = self.phase != Phase::Open;
+        let sacked = self.board.sacked_bytes() / event.smss.max(1);
+        let window = self.rack.reordering_window(event.rtts, in_recovery, sacked);
+        let una = event.flight.left.latest(event.ack);
+        let flight = event.flight.right.bytes_since(una);
+        let before = self.board.in_flight(flight);
+        outcome.wait = self.rack.detect(event.now, pool, &mut self.board, window);
+        let in_flight = self.board.in_flight(flight);
+        outcome.found_loss = in_flight < before;
+        if outcome.found_loss && self.phase == Phase::Open {
+            self.phase = Phase::FastRecovery;
+            self.point = event.flight.right;
+            self.probe = None;
+            self.prr = Prr::begin(flight, in_flight, event.smss);
+            outcome.loss = Some(flight);
+        }
+    }
+
+    fn finish(&mut self) -> Progress {
+        let from = std::mem::replace(&mut self.phase, Phase::Open);
+        self.rack.on_recovered();
+        if from == Phase::FastRecovery {
+            Progress::Recovered
+        } else {
+            Progress::Normal
+        }
+    }
+}
+
+/// RFC 2883 4: a first block below the cumulative ACK, or inside of the second, tells what came
+/// twice.
+fn is_duplicate(block: &SackBlock, una: SeqNum, second: Option<&SackBlock>) -> bool {
+    let inside = |outer: &SackBlock| {
+        block.left.at_or_after(outer.left) && block.right.at_or_before(outer.right)
+    };
+    block.left.before(block.right) && (block.left.before(una) || second.is_some_and(inside))
+}
+
+/// Whether a block tells of something that is in flight: the peer may say anything.
+fn is_plausible(block: &SackBlock, una: SeqNum, nxt: SeqNum) -> bool {
+    block.left.before(block.right)
+        && block.left.at_or_after(una)
+        && block.right.after(una)
+        && block.right.at_or_before(nxt)
+}
+
+/// How long to wait for an ACK before the end of the flight is probed: RFC 8985 7.2.
+pub(super) fn probe_timeout(srtt: u32, segments: u32, ack_delay: Duration) -> Duration {
+    let round_trips = Duration::from_micros(2 * u64::from(srtt));
+    // One segment alone: the peer may be waiting for a second.
+    if segments == 1 {
+        round_trips + ack_delay
+    } else {
+        round_trips
+    }
+}

@@ -1,0 +1,237 @@
+//! What the peer has of the text in flight: RFC 6675 3, RFC 2018 5.
+
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::SackBlock;
+
+use super::sent_log::{Mark, SentLog, SentSegment};
+use crate::buffer::{BlockPool, PoolEmpty, SeqRange, SeqRanges};
+use crate::time::Instant;
+
+/// The segments in flight, with what is known of each, and the sums that follow.
+#[derive(Debug, Default)]
+pub(super) struct Scoreboard {
+    log: SentLog,
+    /// What was acknowledged selectively, so that no ACK is worked through twice.
+    sacked: SeqRanges,
+    /// Bytes acknowledged selectively.
+    sacked_bytes: u32,
+    /// Bytes that count as lost and were not sent again since.
+    missing_bytes: u32,
+    /// No segment before this index is to be sent again.
+    resend_from: u32,
+}
+
+impl Scoreboard {
+    /// Bytes in the network, of `flight` = SND.NXT - SND.UNA: pipe of RFC 6675 4.
+    pub(super) fn in_flight(&self, flight: u32) -> u32 {
+        flight
+            .saturating_sub(self.sacked_bytes)
+            .saturating_sub(self.missing_bytes)
+    }
+
+    /// Whether the peer lacks something before what it has.
+    pub(super) const fn has_holes(&self) -> bool {
+        self.sacked_bytes > 0
+    }
+
+    /// Bytes acknowledged selectively.
+    pub(super) const fn sacked_bytes(&self) -> u32 {
+        self.sacked_bytes
+    }
+
+    /// How many segments are in flight, or were.
+    pub(super) fn segments(&self) -> u32 {
+        self.log.len()
+    }
+
+    pub(super) fn get(&self, pool: &BlockPool, index: u32) -> Option<SentSegment> {
+        self.log.get(pool, index)
+    }
+
+    /// A segment left for the first time.
+    pub(super) fn on_sent(
+        &mut self,
+        pool: &mut BlockPool,
+        range: SeqRange,
+        now: Instant,
+    ) -> Result<(), PoolEmpty> {
+        self.log.push(
+            pool,
+            &SentSegment {
+                range,
+                sent_at: now,
+                mark: Mark::empty(),
+            },
+        )
+    }
+
+    /// Everything before `ack` has arrived; `each` is told every segment that had not before.
+    pub(super) fn on_cumulative_ack(
+        &mut self,
+        pool: &mut BlockPool,
+        ack: SeqNum,
+        mut each: impl FnMut(&SentSegment),
+    ) {
+        while let Some(mut first) = self.log.get(pool, 0) {
+            if first.range.left.at_or_after(ack) {
+                break;
+            }
+            let whole = first.range.right.at_or_before(ack);
+            let part = SeqRange {
+                right: first.range.right.earliest(ack),
+                ..first.range
+            };
+            self.subtract(&first, part.len());
+            if !whole {
+                first.range.left = ack;
+                self.log.set(pool, 0, &first);
+                break;
+            }
+            if !first.is(Mark::SACKED) {
+                each(&first);
+            }
+            self.log.pop(pool);
+            self.resend_from = self.resend_from.saturating_sub(1);
+        }
+        self.sacked.remove_before(pool, ack);
+    }
+
+    /// The peer has `block` too; `each` is told every segment that it had not before. A block that
+    /// would be one too many is left out: the cumulative ACK will tell.
+    pub(super) fn on_sack(
+        &mut self,
+        pool: &mut BlockPool,
+        block: SackBlock,
+        mut each: impl FnMut(&SentSegment),
+    ) {
+        let mut at = block.left;
+        let range = SeqRange {
+            left: block.left,
+            right: block.right,
+        };
+        let mut fresh: [Option<SeqRange>; 4] = [None; 4];
+        for slot in &mut fresh {
+            // From gap to gap: what is known already costs nothing.
+            if let Some(known) = self.sacked.containing(pool, at) {
+                at = known.right;
+            }
+            if at.at_or_after(block.right) {
+                break;
+            }
+            let next = self.sacked.first_after(pool, at);
+            let right = next.map_or(block.right, |next| next.left.earliest(block.right));
+            *slot = Some(SeqRange { left: at, right });
+            at = right;
+        }
+        let done = SeqRange {
+            right: at.earliest(block.right),
+            ..range
+        };
+        if self.sacked.insert(pool, done).is_err() {
+            return;
+        }
+        for gap in fresh.into_iter().flatten() {
+            self.mark_sacked(pool, gap, &done, &mut each);
+        }
+    }
+
+    /// Marks the segments that lie in `block` and begin in or just before `gap`.
+    fn mark_sacked(
+        &mut self,
+        pool: &mut BlockPool,
+        gap: SeqRange,
+        block: &SeqRange,
+        each: &mut impl FnMut(&SentSegment),
+    ) {
+        // A segment may begin before the gap, when a block ended inside of it.
+        let mut index = self.log.first_from(pool, gap.left).saturating_sub(1);
+        while let Some(mut segment) = self.log.get(pool, index) {
+            if segment.range.left.at_or_after(gap.right) {
+                break;
+            }
+            let inside = segment.range.left.at_or_after(block.left)
+                && segment.range.right.at_or_before(block.right);
+            if inside && !segment.is(Mark::SACKED) {
+                self.subtract(&segment, segment.range.len());
+                self.sacked_bytes += segment.range.len();
+                each(&segment);
+                segment.mark.insert(Mark::SACKED);
+                self.log.set(pool, index, &segment);
+            }
+            index += 1;
+        }
+    }
+
+    /// `segment` at `index` counts as lost from now on.
+    pub(super) fn mark_lost(&mut self, pool: &mut BlockPool, index: u32, segment: &SentSegment) {
+        let mut segment = *segment;
+        debug_assert!(!segment.is(Mark::SACKED));
+        if !segment.is(Mark::LOST) || segment.is(Mark::RESENT) {
+            self.missing_bytes += segment.range.len();
+        }
+        segment.mark.insert(Mark::LOST);
+        segment.mark.remove(Mark::RESENT);
+        self.log.set(pool, index, &segment);
+        self.resend_from = self.resend_from.min(index);
+    }
+
+    /// The first segment that is lost and was not sent again since.
+    pub(super) fn next_lost(&mut self, pool: &BlockPool) -> Option<(u32, SentSegment)> {
+        if self.missing_bytes == 0 {
+            return None;
+        }
+        while let Some(segment) = self.log.get(pool, self.resend_from) {
+            let lost = segment.is(Mark::LOST) && !segment.is(Mark::SACKED);
+            if lost && !segment.is(Mark::RESENT) {
+                return Some((self.resend_from, segment));
+            }
+            self.resend_from += 1;
+        }
+        None
+    }
+
+    /// The segment at `index` was sent again.
+    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, index: u32, now: Instant) {
+        let Some(mut segment) = self.log.get(pool, index) else {
+            return;
+        };
+        if segment.is(Mark::LOST) && !segment.is(Mark::RESENT) {
+            self.missing_bytes = self.missing_bytes.saturating_sub(segment.range.len());
+        }
+        segment.mark.insert(Mark::RESENT | Mark::AMBIGUOUS);
+        segment.sent_at = now;
+        self.log.set(pool, index, &segment);
+    }
+
+    /// The peer may have thrown away what it acknowledged selectively (RFC 2018 8): forget it.
+    pub(super) fn forget_sacks(&mut self, pool: &mut BlockPool) {
+        if self.sacked_bytes == 0 {
+            return;
+        }
+        for index in 0..self.log.len() {
+            if let Some(mut segment) = self.log.get(pool, index).filter(|s| s.is(Mark::SACKED)) {
+                segment
+                    .mark
+                    .remove(Mark::SACKED | Mark::LOST | Mark::RESENT);
+                self.log.set(pool, index, &segment);
+            }
+        }
+        self.sacked_bytes = 0;
+        self.sacked.clear(pool);
+    }
+
+    pub(super) fn clear(&mut self, pool: &mut BlockPool) {
+        self.log.clear(pool);
+        self.sacked.clear(pool);
+        *self = Self::default();
+    }
+
+    /// Takes `bytes` of a segment out of the sums that it counts in.
+    fn subtract(&mut self, segment: &SentSegment, bytes: u32) {
+        if segment.is(Mark::SACKED) {
+            self.sacked_bytes = self.sacked_bytes.saturating_sub(bytes);
+        } else if segment.is(Mark::LOST) && !segment.is(Mark::RESENT) {
+            self.missing_bytes = self.missing_bytes.saturating_sub(bytes);
+        }
+    }
+}
