@@ -206,7 +206,7 @@ fn what_sack_tells_counts_though_the_window_moves() {
     // Each ACK lets one segment go (RFC 9937).
     trace.exchange(". 1+0 ack 1 win 50001 sack 2001-3001", &[". 1+1000 ack 1"]);
     trace.exchange(
-        ". 1+0 ack 1 win 50002 sack 4001-5001 2001-3001",
+        ". 1+0 ack 1 win 50002 sack 4001-5001 sack 2001-3001",
         &[". 1001+1000 ack 1"],
     );
     trace.exchange(". 1+0 ack 5001 win 50003", &[]);
