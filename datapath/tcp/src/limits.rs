@@ -46,6 +46,10 @@ pub const TS_RECENT_LIFE: std::time::Duration = std::time::Duration::from_secs(2
 /// first (RFC 8985 7.2). Linux waits 40 ms and a tick.
 pub const PEER_ACK_DELAY: crate::time::Millis = crate::time::Millis(50);
 
+/// Least time before a tail loss probe. RFC 8985 has none, but where a round trip takes
+/// microseconds a peer's pause is not a loss.
+pub const TAIL_PROBE_MIN: crate::time::Millis = crate::time::Millis(10);
+
 /// How long a connection that we closed for sending, and still read, waits for a silent peer: as
 /// long as RFC 9293 3.8.4 (MUST-28) gives an idle one.
 pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs(7_200);

@@ -12,6 +12,7 @@ use super::scoreboard::Scoreboard;
 use super::sent_log::{Mark, SentSegment};
 use super::{AckEvent, AckOutcome, Phase, Progress};
 use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
+use crate::limits::TAIL_PROBE_MIN;
 use crate::time::Instant;
 
 /// The state of recovery with SACK.
@@ -284,9 +285,10 @@ fn is_plausible(block: &SackBlock, una: SeqNum, nxt: SeqNum) -> bool {
 pub(super) fn probe_timeout(srtt: u32, segments: u32, ack_delay: Duration) -> Duration {
     let round_trips = Duration::from_micros(2 * u64::from(srtt));
     // One segment alone: the peer may be waiting for a second.
-    if segments == 1 {
-        round_trips + ack_delay
+    let delay = if segments == 1 {
+        ack_delay
     } else {
-        round_trips
-    }
+        Duration::ZERO
+    };
+    (round_trips + delay).max(TAIL_PROBE_MIN.duration())
 }

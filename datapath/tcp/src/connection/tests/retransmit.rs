@@ -202,13 +202,14 @@ fn what_sack_tells_counts_though_the_window_moves() {
     let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
     trace.send(5_000);
     trace.sent();
+    trace.after(5, &[]);
     // The handshake took no time, and a quarter of that is no room for reordering (RFC 8985 6.2).
     // Each ACK lets one segment go (RFC 9937).
-    trace.exchange(". 1+0 ack 1 win 50001 sack 2001-3001", &[". 1+1000 ack 1"]);
-    trace.exchange(
-        ". 1+0 ack 1 win 50002 sack 4001-5001 sack 2001-3001",
-        &[". 1001+1000 ack 1"],
-    );
+    let first = ". 1+0 ack 1 win 50001 sack 2001-3001";
+    trace.exchange(first, &[". 1+1000 ack 1"]);
+    trace.after(1, &[]);
+    let second = ". 1+0 ack 1 win 50002 sack 4001-5001 sack 2001-3001";
+    trace.exchange(second, &[". 1001+1000 ack 1"]);
     trace.exchange(". 1+0 ack 5001 win 50003", &[]);
 }
 
