@@ -117,7 +117,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
-        while flow.connection.unread() > 0 && flow.connection.state() != State::Closed {
+        while flow.connection.unread() > 0 {
             let text = flow.connection.peek(&self.pool);
             let text = &text[..text.len().min(self.chunk.len())];
             let len = text.len();
@@ -196,7 +196,8 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let time_wait = flow.connection.time_wait();
-        if flow.connection.state() != State::Closed && time_wait.is_none() {
+        let gone = flow.connection.state() == State::Closed && flow.connection.unread() == 0;
+        if !gone && time_wait.is_none() {
             return;
         }
         self.counters.retransmissions += u64::from(flow.connection.counts().retransmissions);

@@ -194,9 +194,9 @@ impl Connection {
         let (flag, event) = told
             .into_iter()
             .find(|&(flag, _)| self.pending.contains(flag))?;
-        // The peer's end comes after all it said, but a connection that is gone has no more text.
+        // The peer's end comes after all it said.
         let waits = matches!(event, Event::PeerClosed | Event::Closed(_));
-        if waits && self.unread() > 0 && self.state != State::Closed {
+        if waits && self.unread() > 0 {
             return None;
         }
         self.pending.remove(flag);

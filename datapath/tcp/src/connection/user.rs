@@ -30,10 +30,12 @@ impl Connection {
         self.rcv.settle(pool, text, used);
     }
 
-    /// Bytes in order that the application has not taken.
+    /// Bytes in order that the application has not taken; 0 once the connection has failed. What
+    /// was finished on both sides is still to be read.
     #[must_use]
     pub fn unread(&self) -> u32 {
-        self.rcv.unread()
+        let failed = self.state == State::Closed && self.close_reason != CloseReason::Finished;
+        if failed { 0 } else { self.rcv.unread() }
     }
 
     /// RECEIVE: the next piece of text that was kept; empty when there is none.
