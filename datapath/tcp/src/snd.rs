@@ -161,7 +161,8 @@ impl Snd {
     /// RFC 9293 3.10.7.4, fifth step: the window counts only from a segment newer than the last.
     /// Whether the window changed.
     pub(crate) fn update_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) -> bool {
-        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        // A new ACK is newer whatever its SEG.SEQ: text that is sent again carries a low one.
+        let newer = self.wl2.before(ack) || (self.wl2 == ack && self.wl1.at_or_before(seq));
         if !newer {
             return false;
         }
