@@ -107,6 +107,12 @@ impl Snd {
         (self.una + self.wnd).bytes_since(self.nxt)
     }
 
+    /// Where an ACK or RST without text stands: SND.NXT, unless the window ends before it, as it
+    /// does after a probe. Beyond the window the peer would drop what it says.
+    pub(crate) fn acceptable_seq(&self) -> SeqNum {
+        self.nxt.earliest(self.text_start() + self.wnd)
+    }
+
     /// Appends text, as much as `limit` and the pool allow; returns how much.
     pub(crate) fn push(&mut self, pool: &mut BlockPool, limit: u32, text: &[u8]) -> usize {
         let room = limit.saturating_sub(self.queued) as usize;
@@ -127,6 +133,18 @@ impl Snd {
         }
         self.blocked = taken < text.len();
         taken
+    }
+
+    /// RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window.
+    pub(crate) fn may_acknowledge(&self, ack: SeqNum) -> bool {
+        let oldest = self.una - self.max_wnd;
+        ack.at_or_before(self.nxt) && ack.at_or_after(oldest)
+    }
+
+    /// The application has said all: a FIN follows the text.
+    pub(crate) fn finish(&mut self) {
+        self.fin = Fin::Queued;
+        self.blocked = false;
     }
 
     /// Everything before `ack` has arrived.

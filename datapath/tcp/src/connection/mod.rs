@@ -209,7 +209,7 @@ impl Connection {
     /// # Errors
     /// The name of what does not hold.
     pub fn check(&self) -> Result<(), &'static str> {
-        let has_timer = self.next_deadline().is_some() || self.snd.unsent() > 0;
+        let has_timer = self.next_deadline().is_some();
         let waits = !matches!(
             self.state,
             State::Closed | State::Established | State::CloseWait

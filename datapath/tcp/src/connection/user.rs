@@ -54,19 +54,15 @@ impl Connection {
         if self.snd.fin != Fin::None {
             return;
         }
-        match self.state {
-            State::SynSent => self.enter_closed(CloseReason::Aborted),
-            State::SynReceived => self.snd.fin = Fin::Queued,
-            State::Established => {
-                self.snd.fin = Fin::Queued;
-                self.state = State::FinWait1;
-            }
-            State::CloseWait => {
-                self.snd.fin = Fin::Queued;
-                self.state = State::LastAck;
-            }
-            _ => {}
-        }
+        self.state = match self.state {
+            State::SynSent => return self.enter_closed(CloseReason::Aborted),
+            State::SynReceived => State::SynReceived,
+            State::Established => State::FinWait1,
+            State::CloseWait => State::LastAck,
+            _ => return,
+        };
+        self.snd.finish();
+        self.pending.remove(Pending::WRITABLE);
     }
 
     /// CLOSE: as [`shutdown`](Self::shutdown), and nobody reads any more. Unread text makes it a
