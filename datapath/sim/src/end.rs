@@ -142,6 +142,21 @@ impl End {
         (self.resumes != Instant::NEVER && !self.is_over()).then_some(self.resumes)
     }
 
+    /// Ends the pause of a slow reader, if it is over; whether it was.
+    pub(crate) fn resume(&mut self, now: Instant) -> bool {
+        let due = self.resumes().is_some_and(|at| at <= now);
+        if due {
+            self.resumes = Instant::NEVER;
+        }
+        due
+    }
+
+    /// From now on it reads all there is at once.
+    pub(crate) const fn hurry(&mut self) {
+        self.plan.read = None;
+        self.resumes = Instant::NEVER;
+    }
+
     pub(crate) const fn has_shut(&self) -> bool {
         self.shut
     }
@@ -160,7 +175,7 @@ impl End {
 
     /// Text has arrived. Returns how much of it is taken.
     pub(crate) fn take(&mut self, now: Instant, text: &[u8], pipe: &mut impl Pipe) -> usize {
-        if self.resumes() > Some(now) || self.aborted {
+        if self.resumes().is_some_and(|at| at > now) || self.aborted {
             return 0;
         }
         let most = self.plan.read.map_or(usize::MAX, |slow| slow.chunk);

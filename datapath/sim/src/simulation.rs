@@ -17,6 +17,9 @@ use crate::trace::Sighting;
 /// Virtual time after which a run must be over.
 const MOST_TIME: Duration = Duration::from_secs(4 * 3_600);
 
+/// Steps in a row that may happen at one instant.
+const MOST_STILL: u32 = 10_000;
+
 /// What a run was like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Report {
@@ -54,6 +57,8 @@ pub struct Simulation<'a> {
     checker: Checker,
     seed: u64,
     steps: u64,
+    /// Steps since the clock last moved.
+    still: u32,
     frames: u64,
     trace: SipHasher13,
     observer: &'a mut dyn FnMut(&Sighting<'_>),
@@ -86,6 +91,7 @@ impl<'a> Simulation<'a> {
             checker: Checker::new(scenario),
             seed: scenario.seed,
             steps: 0,
+            still: 0,
             frames: 0,
             trace: SipHasher13::new(),
             observer,
@@ -129,6 +135,10 @@ impl<'a> Simulation<'a> {
             };
             if next.since(Instant::ZERO) > MOST_TIME {
                 return Err("it takes too long".to_owned());
+            }
+            self.still = if next > self.now { 0 } else { self.still + 1 };
+            if self.still > MOST_STILL {
+                return Err("time stands still".to_owned());
             }
             self.now = next.max(self.now);
             self.steps += 1;
@@ -188,6 +198,7 @@ fn host(scenario: &Scenario, side: Side, turn: Turn) -> Box<dyn Host> {
     let config = HostConfig {
         side,
         ipv6: scenario.ipv6,
+        own_ports: scenario.is_smol(Side::Server),
         tcp: *scenario.config(side),
         device: scenario.device,
         blocks: scenario.blocks,

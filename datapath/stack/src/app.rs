@@ -52,9 +52,19 @@ pub struct Socket<'a> {
     pub(crate) listener: Option<ListenerId>,
     pub(crate) connection: &'a mut Connection,
     pub(crate) pool: &'a mut BlockPool,
+    /// The application has closed it. Takes effect when its call ends: only then is known what it
+    /// has read.
+    pub(crate) closes: bool,
 }
 
 impl Socket<'_> {
+    /// Does what was put off to the end of the application's call.
+    pub(crate) fn finish(self) {
+        if self.closes {
+            self.connection.close(self.now, self.pool);
+        }
+    }
+
     /// The time of this turn.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -81,6 +91,9 @@ impl Socket<'_> {
 
     /// Queues as much of `text` as there is room for; returns how many bytes that was.
     pub fn send(&mut self, text: &[u8]) -> usize {
+        if self.closes {
+            return 0;
+        }
         self.connection.send(self.pool, text)
     }
 
@@ -95,9 +108,10 @@ impl Socket<'_> {
         self.connection.shutdown();
     }
 
-    /// Ends our half and stops reading.
+    /// Ends our half and stops reading. What was not read by the end of this call makes it a reset
+    /// (RFC 9293 3.6, SHLD-3).
     pub fn close(&mut self) {
-        self.connection.close(self.now, self.pool);
+        self.closes = true;
     }
 
     /// Resets the connection.

@@ -107,6 +107,12 @@ impl Snd {
         (self.una + self.wnd).bytes_since(self.nxt)
     }
 
+    /// Where an ACK or RST without text stands: SND.NXT, unless the window ends before it, as it
+    /// does after a probe. Beyond the window the peer would drop what it says.
+    pub(crate) fn acceptable_seq(&self) -> SeqNum {
+        self.nxt.earliest(self.text_start() + self.wnd)
+    }
+
     /// Appends text, as much as `limit` and the pool allow; returns how much.
     pub(crate) fn push(&mut self, pool: &mut BlockPool, limit: u32, text: &[u8]) -> usize {
         let room = limit.saturating_sub(self.queued) as usize;
@@ -127,6 +133,18 @@ impl Snd {
         }
         self.blocked = taken < text.len();
         taken
+    }
+
+    /// RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window.
+    pub(crate) fn may_acknowledge(&self, ack: SeqNum) -> bool {
+        let oldest = self.una - self.max_wnd;
+        ack.at_or_before(self.nxt) && ack.at_or_after(oldest)
+    }
+
+    /// The application has said all: a FIN follows the text.
+    pub(crate) fn finish(&mut self) {
+        self.fin = Fin::Queued;
+        self.blocked = false;
     }
 
     /// Everything before `ack` has arrived.
@@ -161,7 +179,8 @@ impl Snd {
     /// RFC 9293 3.10.7.4, fifth step: the window counts only from a segment newer than the last.
     /// Whether the window changed.
     pub(crate) fn update_window(&mut self, seq: SeqNum, ack: SeqNum, wnd: u32) -> bool {
-        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        // A new ACK is newer whatever its SEG.SEQ: text that is sent again carries a low one.
+        let newer = self.wl2.before(ack) || (self.wl2 == ack && self.wl1.at_or_before(seq));
         if !newer {
             return false;
         }

@@ -18,7 +18,7 @@ use crate::end::End;
 use crate::node::WireFrame;
 use crate::plan::{ConnectionPlan, Side};
 
-/// Where the server listens.
+/// Where the server listens, or the first such port.
 const SERVER_PORT: u16 = 7;
 /// The first client port; the others follow by the number of the connection.
 const FIRST_PORT: u16 = 40_000;
@@ -30,6 +30,9 @@ pub struct HostConfig {
     pub side: Side,
     /// Whether the addresses are IPv6.
     pub ipv6: bool,
+    /// Whether the server listens at a port of its own for each connection: smoltcp has no
+    /// listeners but in sockets, and a SYN that comes twice would open two of them.
+    pub own_ports: bool,
     /// Settings of its connections.
     pub tcp: Config,
     /// Its device.
@@ -99,19 +102,23 @@ fn address(side: Side, ipv6: bool) -> IpAddr {
     }
 }
 
-/// The addresses and ports of a connection, seen from one side.
-fn tuple(connection: usize, side: Side, ipv6: bool) -> Tuple {
-    let client = Endpoint::new(address(Side::Client, ipv6), FIRST_PORT + connection as u16);
-    let server = Endpoint::new(address(Side::Server, ipv6), SERVER_PORT);
-    match side {
-        Side::Client => Tuple {
-            local: client,
-            remote: server,
-        },
-        Side::Server => Tuple {
-            local: server,
-            remote: client,
-        },
+impl HostConfig {
+    /// The addresses and ports of a connection, seen from here.
+    fn tuple(&self, connection: usize) -> Tuple {
+        let number = connection as u16;
+        let port = SERVER_PORT + if self.own_ports { number } else { 0 };
+        let server = Endpoint::new(address(Side::Server, self.ipv6), port);
+        let client = Endpoint::new(address(Side::Client, self.ipv6), FIRST_PORT + number);
+        match self.side {
+            Side::Client => Tuple {
+                local: client,
+                remote: server,
+            },
+            Side::Server => Tuple {
+                local: server,
+                remote: client,
+            },
+        }
     }
 }
 

@@ -9,15 +9,13 @@ use smoltcp::time::{Duration as SmolDuration, Instant as SmolInstant};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 use wirepath_tcp::time::Instant;
 
-use super::{Host, HostConfig, connection_of, ends_of, mac, tuple};
+use super::{Host, HostConfig, ends_of, mac};
 use crate::end::{End, Ending, Pipe};
 use crate::node::WireFrame;
 use crate::plan::{ConnectionPlan, Side};
 
 /// Rounds in a row without time passing, after which it is said to spin.
 const MOST_ROUNDS: usize = 10_000;
-/// Listening sockets beyond one per connection: a late SYN may take one for a while.
-const SPARE_SOCKETS: usize = 8;
 /// Bytes read at a time.
 const READ: usize = 8192;
 /// Bytes of the Ethernet header.
@@ -93,7 +91,7 @@ impl Pipe for SmolPipe<'_, '_> {
 /// A socket and whose it is.
 struct Slot {
     handle: SocketHandle,
-    end: Option<usize>,
+    end: usize,
     /// When to connect; `None` once it was done, and for servers.
     connect_at: Option<Instant>,
     told_open: bool,
@@ -123,7 +121,7 @@ impl SmolHost {
         let mut interface_config = InterfaceConfig::new(hardware);
         interface_config.random_seed = config.seed;
         let mut interface = Interface::new(interface_config, &mut device, SmolInstant::ZERO);
-        let address = IpAddress::from(tuple(0, config.side, config.ipv6).local.address);
+        let address = IpAddress::from(config.tuple(0).local.address);
         let prefix = if config.ipv6 { 64 } else { 24 };
         interface.update_ip_addrs(|addresses| {
             // The interface is new and has room for one.
@@ -144,9 +142,8 @@ impl SmolHost {
 
     fn add_sockets(&mut self, plans: &[ConnectionPlan]) {
         let is_client = self.config.side == Side::Client;
-        let spare = if is_client { 0 } else { SPARE_SOCKETS };
         let aborts = plans.iter().any(ConnectionPlan::aborts);
-        for number in 0..plans.len() + spare {
+        for (number, plan) in plans.iter().enumerate() {
             let tcp = &self.config.tcp;
             let buffer = |len: u32| tcp::SocketBuffer::new(vec![0; len as usize]);
             let mut socket = tcp::Socket::new(buffer(tcp.receive_buffer), buffer(tcp.send_buffer));
@@ -156,13 +153,13 @@ impl SmolHost {
                 socket.set_timeout(Some(SmolDuration::from_secs(120)));
             }
             if !is_client {
-                let listening = socket.listen(tuple(0, Side::Server, false).local.port);
+                let listening = socket.listen(self.config.tuple(number).local.port);
                 debug_assert_eq!(listening, Ok(()));
             }
             self.slots.push(Slot {
                 handle: self.sockets.add(socket),
-                end: is_client.then_some(number),
-                connect_at: plans.get(number).filter(|_| is_client).map(|p| p.start),
+                end: number,
+                connect_at: is_client.then_some(plan.start),
                 told_open: false,
                 told_peer_closed: false,
             });
@@ -174,7 +171,7 @@ impl SmolHost {
             if slot.connect_at.take_if(|at| *at <= now).is_none() {
                 continue;
             }
-            let tuple = tuple(number, Side::Client, self.config.ipv6);
+            let tuple = self.config.tuple(number);
             let remote = (IpAddress::from(tuple.remote.address), tuple.remote.port);
             let socket = self.sockets.get_mut::<tcp::Socket>(slot.handle);
             socket.set_nagle_enabled(self.ends[number].nagle());
@@ -204,15 +201,7 @@ impl Slot {
         if self.connect_at.is_some() || matches!(state, State::Listen | State::SynSent) {
             return;
         }
-        if self.end.is_none() {
-            let port = socket.remote_endpoint().map(|endpoint| endpoint.port);
-            self.end = port
-                .map(connection_of)
-                .filter(|_| state != State::SynReceived);
-        }
-        let Some(end) = self.end.and_then(|number| ends.get_mut(number)) else {
-            return;
-        };
+        let end = &mut ends[self.end];
         if end.is_over() || state == State::SynReceived {
             return;
         }
@@ -220,6 +209,10 @@ impl Slot {
             self.told_open = true;
             socket.set_nagle_enabled(end.nagle());
             end.on_open();
+        }
+        if matches!(state, State::TimeWait | State::Closing | State::LastAck) {
+            // It forgets what is unread when the connection ends.
+            end.hurry();
         }
         read_all(now, socket, end);
         let ends_after_fin = matches!(
@@ -233,7 +226,8 @@ impl Slot {
             end.on_peer_closed();
         }
         end.pump(&mut SmolPipe(socket));
-        if state == State::Closed && socket.recv_queue() == 0 {
+        let ended = matches!(socket.state(), State::Closed | State::TimeWait);
+        if ended && socket.recv_queue() == 0 {
             let graceful = self.told_peer_closed && end.has_shut();
             end.on_closed(if graceful {
                 Ending::Finished
@@ -272,6 +266,9 @@ impl Host for SmolHost {
 
     fn run(&mut self, now: Instant, wire: &mut dyn FnMut(WireFrame)) -> Result<(), String> {
         self.connect_due(now)?;
+        for end in &mut self.ends {
+            end.resume(now);
+        }
         let time = smol_now(now);
         for _ in 0..MOST_ROUNDS {
             let polled = self
@@ -318,11 +315,11 @@ impl Host for SmolHost {
     }
 
     fn describe(&self) -> Vec<String> {
-        let sockets = self.slots.iter().filter_map(|slot| {
+        let sockets = self.slots.iter().map(|slot| {
             let socket = self.sockets.get::<tcp::Socket>(slot.handle);
-            let (state, end) = (socket.state(), slot.end?);
+            let (state, end) = (socket.state(), slot.end);
             let (sends, receives) = (socket.send_queue(), socket.recv_queue());
-            Some(format!("{end}: {state}, send {sends}, receive {receives}"))
+            format!("{end}: {state}, send {sends}, receive {receives}")
         });
         sockets.collect()
     }

@@ -14,7 +14,7 @@ use wirepath_tcp::time::{Instant, Millis};
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_wire::tuple::Tuple;
 
-use super::{Host, HostConfig, address, connection_of, ends_of, mac, tuple};
+use super::{Host, HostConfig, address, connection_of, ends_of, mac};
 use crate::device::MemoryDevice;
 use crate::end::{End, Ending, Pipe};
 use crate::node::WireFrame;
@@ -159,7 +159,7 @@ impl StackHost {
         }
         let mut to_open = Vec::new();
         if side == Side::Server {
-            let endpoint = tuple(0, side, ipv6).local;
+            let endpoint = config.tuple(0).local;
             worker.listen(endpoint, ListenerId(0), config.tcp);
         } else {
             to_open.extend(plans.iter().enumerate().map(|(n, plan)| (plan.start, n)));
@@ -183,7 +183,7 @@ impl StackHost {
 
     fn open_due(&mut self, now: Instant) -> Result<(), String> {
         while let Some((_, number)) = self.to_open.pop_if(|(at, _)| *at <= now) {
-            let tuple = tuple(number, Side::Client, self.config.ipv6);
+            let tuple = self.config.tuple(number);
             let session = Session(Some(number));
             match self.worker.open(now, tuple, self.config.tcp, session) {
                 Ok(()) => {}
@@ -201,9 +201,8 @@ impl StackHost {
     /// Slow readers read again.
     fn wake_due(&mut self, now: Instant) {
         for number in 0..self.total {
-            let resumes = self.worker.app().ends[number].resumes();
-            if resumes.is_some_and(|at| at <= now) {
-                let tuple = tuple(number, self.config.side, self.config.ipv6);
+            if self.worker.app_mut().ends[number].resume(now) {
+                let tuple = self.config.tuple(number);
                 self.worker.wake(now, &tuple);
             }
         }

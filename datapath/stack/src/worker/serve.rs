@@ -37,8 +37,10 @@ impl<D: Device, A: App> Worker<D, A> {
                 listener: flow.listener,
                 connection: &mut flow.connection,
                 pool: &mut self.pool,
+                closes: false,
             };
             self.app.on_writable(&mut socket, &mut flow.session);
+            socket.finish();
         }
         self.serve(now, number, before);
         true
@@ -61,6 +63,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 listener: flow.listener,
                 connection: &mut flow.connection,
                 pool: &mut self.pool,
+                closes: false,
             };
             match event {
                 Event::Connected => {
@@ -72,8 +75,10 @@ impl<D: Device, A: App> Worker<D, A> {
                 Event::Closed(reason) => {
                     self.app.on_closed(&flow.tuple, &mut flow.session, reason);
                     self.count_closed(reason);
+                    continue;
                 }
             }
+            socket.finish();
         }
         self.note_state(number, before);
         self.touch(now, number);
@@ -91,18 +96,20 @@ impl<D: Device, A: App> Worker<D, A> {
             listener: flow.listener,
             connection: &mut flow.connection,
             pool: &mut self.pool,
+            closes: false,
         };
         let opens = !before.is_synchronized();
         if opens && socket.connection.poll_event() == Some(Event::Connected) {
             self.counters.opened += 1;
             self.app.on_open(&mut socket, &mut flow.session);
         }
-        let used = if socket.connection.state() == State::Closed {
-            text.len()
-        } else {
-            self.app.on_text(&mut socket, &mut flow.session, text)
+        let used = match socket.connection.state() {
+            State::Closed => text.len(),
+            _ if socket.closes => 0,
+            _ => self.app.on_text(&mut socket, &mut flow.session, text),
         };
-        flow.connection.settle(&mut self.pool, text, used);
+        socket.connection.settle(socket.pool, text, used);
+        socket.finish();
     }
 
     /// Offers what lies in the receive buffer, until the application takes no more.
@@ -110,7 +117,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
-        while flow.connection.unread() > 0 && flow.connection.state() != State::Closed {
+        while flow.connection.unread() > 0 {
             let text = flow.connection.peek(&self.pool);
             let text = &text[..text.len().min(self.chunk.len())];
             let len = text.len();
@@ -121,11 +128,13 @@ impl<D: Device, A: App> Worker<D, A> {
                 listener: flow.listener,
                 connection: &mut flow.connection,
                 pool: &mut self.pool,
+                closes: false,
             };
             let used = self
                 .app
                 .on_text(&mut socket, &mut flow.session, &self.chunk[..len]);
-            flow.connection.consume(&mut self.pool, used.min(len));
+            socket.connection.consume(socket.pool, used.min(len));
+            socket.finish();
             if used == 0 || len == 0 {
                 break;
             }
@@ -187,7 +196,8 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let time_wait = flow.connection.time_wait();
-        if flow.connection.state() != State::Closed && time_wait.is_none() {
+        let gone = flow.connection.state() == State::Closed && flow.connection.unread() == 0;
+        if !gone && time_wait.is_none() {
             return;
         }
         self.counters.retransmissions += u64::from(flow.connection.counts().retransmissions);

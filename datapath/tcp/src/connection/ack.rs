@@ -29,9 +29,7 @@ impl Connection {
         if self.state == State::SynReceived {
             self.check_ack_in_syn_received(now, segment, pool)?;
         }
-        // RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window.
-        let oldest = self.snd.una - self.snd.max_wnd;
-        if ack.after(self.snd.nxt) || ack.before(oldest) {
+        if !self.snd.may_acknowledge(ack) {
             self.challenge(now);
             return Err(Stop::Drop(DropReason::UnacceptableAck));
         }
@@ -111,6 +109,10 @@ impl Connection {
         // RFC 6298 5.2, 5.3.
         if self.snd.una == self.snd.nxt {
             self.timers.disarm(Timer::Retransmit);
+            if self.snd.wnd > 0 {
+                // The override of silly-window avoidance has done its work.
+                self.timers.disarm(Timer::Persist);
+            }
         } else if !self.timers.is_armed(Timer::Persist) {
             self.arm_retransmit(now);
         }

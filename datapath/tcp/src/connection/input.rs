@@ -66,16 +66,19 @@ impl Connection {
     fn note_heard(&mut self, now: Instant, segment: &Segment<'_>) {
         self.liveness.heard = now;
         self.liveness.probes = 0;
-        // RFC 7323 4.3 (2): TSval counts when the segment begins no later than Last.ACK.sent.
-        let Header { seq, options, .. } = segment.header;
-        if let Some(timestamps) = options.timestamps
-            && self.negotiated.timestamps()
-            && seq.at_or_before(self.rcv.acked)
-        {
-            self.negotiated.remember(now, timestamps.value);
-        }
+        self.note_timestamp(now, &segment.header);
         if self.state == State::FinWait2 && !self.pending.contains(Pending::DETACHED) {
             self.arm_fin_wait_2(now);
+        }
+    }
+
+    /// RFC 7323 4.3 (2): TSval counts when the segment begins no later than Last.ACK.sent.
+    fn note_timestamp(&mut self, now: Instant, header: &Header) {
+        if let Some(timestamps) = header.options.timestamps
+            && self.negotiated.timestamps()
+            && header.seq.at_or_before(self.rcv.acked)
+        {
+            self.negotiated.remember(now, timestamps.value);
         }
     }
 
@@ -118,6 +121,10 @@ impl Connection {
         }
         if !segment.has(Flags::RST) {
             self.answer_unacceptable(now, segment);
+            if self.is_sent_again(segment) && self.snd.may_acknowledge(segment.header.ack) {
+                // Our ACK was lost: the next one answers this copy, not the first.
+                self.note_timestamp(now, &segment.header);
+            }
         }
         Err(Stop::Drop(DropReason::OutOfWindow))
     }
@@ -218,11 +225,16 @@ impl Connection {
     /// Answers a segment that is not acceptable with an ACK: at once when it is text sent again,
     /// whose ACK was lost, and else as a challenge, so that no two ACKs answer each other for ever.
     fn answer_unacceptable(&mut self, now: Instant, segment: &Segment<'_>) {
-        if !segment.has(Flags::SYN) && self.rcv.has_taken(segment.header.seq, segment.len()) {
+        if self.is_sent_again(segment) {
             self.rcv.ack_due = AckDue::Now;
         } else {
             self.challenge(now);
         }
+    }
+
+    /// Whether it is text or FIN that was taken before.
+    fn is_sent_again(&self, segment: &Segment<'_>) -> bool {
+        !segment.has(Flags::SYN) && self.rcv.has_taken(segment.header.seq, segment.len())
     }
 
     /// A challenge ACK, unless one was sent lately: RFC 5961 7.

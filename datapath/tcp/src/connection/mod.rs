@@ -196,9 +196,9 @@ impl Connection {
         let (flag, event) = told
             .into_iter()
             .find(|&(flag, _)| self.pending.contains(flag))?;
-        // The peer's end comes after all it said, but a connection that is gone has no more text.
+        // The peer's end comes after all it said.
         let waits = matches!(event, Event::PeerClosed | Event::Closed(_));
-        if waits && self.unread() > 0 && self.state != State::Closed {
+        if waits && self.unread() > 0 {
             return None;
         }
         self.pending.remove(flag);
@@ -211,7 +211,7 @@ impl Connection {
     /// # Errors
     /// The name of what does not hold.
     pub fn check(&self) -> Result<(), &'static str> {
-        let has_timer = self.next_deadline().is_some() || self.snd.unsent() > 0;
+        let has_timer = self.next_deadline().is_some();
         let waits = !matches!(
             self.state,
             State::Closed | State::Established | State::CloseWait

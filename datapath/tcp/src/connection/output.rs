@@ -83,7 +83,7 @@ impl Connection {
             ..Options::default()
         };
         let header = Header {
-            seq: self.snd.nxt,
+            seq: self.snd.acceptable_seq(),
             ack: self.rcv.nxt,
             flags: Flags::RST | Flags::ACK,
             options,
@@ -268,7 +268,8 @@ impl Connection {
     }
 
     fn pure_ack(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
-        (self.rcv.ack_due == AckDue::Now).then(|| self.segment(now, pool, self.snd.nxt, Flags::ACK))
+        let seq = self.snd.acceptable_seq();
+        (self.rcv.ack_due == AckDue::Now).then(|| self.segment(now, pool, seq, Flags::ACK))
     }
 
     /// A segment that starts at `left` with at most `most` of text and FIN.

@@ -30,10 +30,12 @@ impl Connection {
         self.rcv.settle(pool, text, used);
     }
 
-    /// Bytes in order that the application has not taken.
+    /// Bytes in order that the application has not taken; 0 once the connection has failed. What
+    /// was finished on both sides is still to be read.
     #[must_use]
     pub fn unread(&self) -> u32 {
-        self.rcv.unread()
+        let failed = self.state == State::Closed && self.close_reason != CloseReason::Finished;
+        if failed { 0 } else { self.rcv.unread() }
     }
 
     /// RECEIVE: the next piece of text that was kept; empty when there is none.
@@ -52,19 +54,15 @@ impl Connection {
         if self.snd.fin != Fin::None {
             return;
         }
-        match self.state {
-            State::SynSent => self.enter_closed(CloseReason::Aborted),
-            State::SynReceived => self.snd.fin = Fin::Queued,
-            State::Established => {
-                self.snd.fin = Fin::Queued;
-                self.state = State::FinWait1;
-            }
-            State::CloseWait => {
-                self.snd.fin = Fin::Queued;
-                self.state = State::LastAck;
-            }
-            _ => {}
-        }
+        self.state = match self.state {
+            State::SynSent => return self.enter_closed(CloseReason::Aborted),
+            State::SynReceived => State::SynReceived,
+            State::Established => State::FinWait1,
+            State::CloseWait => State::LastAck,
+            _ => return,
+        };
+        self.snd.finish();
+        self.pending.remove(Pending::WRITABLE);
     }
 
     /// CLOSE: as [`shutdown`](Self::shutdown), and nobody reads any more. Unread text makes it a

@@ -47,6 +47,20 @@ fn a_full_send_buffer_tells_when_half_of_it_is_free() {
 }
 
 #[test]
+fn one_who_has_said_all_is_not_told_of_room() {
+    let config = Config {
+        send_buffer: 4_096,
+        ..plain()
+    };
+    let mut trace = Trace::server(config);
+    assert_eq!(trace.offer(5_000), 4_096);
+    trace.shutdown();
+    assert_eq!(trace.sent().len(), 5);
+    trace.exchange(". 1+0 ack 4098", &[]);
+    assert_eq!(trace.events(), []);
+}
+
+#[test]
 fn one_who_was_never_refused_is_told_nothing() {
     let mut trace = Trace::server(plain());
     trace.send(10);

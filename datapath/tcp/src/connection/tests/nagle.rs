@@ -72,6 +72,29 @@ fn a_window_too_small_for_a_full_segment_is_not_worth_one() {
     trace.exchange(". 1+0 ack 3001 win 400", &[]);
     // RFC 9293 3.8.6.2.1: unless the override time passes.
     trace.after(200, &["+200 . 3001+400 ack 1"]);
+    trace.exchange(". 1+0 ack 3401 win 400", &[]);
+    trace.after(200, &["+200 . 3401+400 ack 1"]);
+    // All that is left fits.
+    trace.exchange(
+        ". 1+0 ack 3801 win 4200",
+        &[
+            ". 3801+1000 ack 1",
+            ". 4801+1000 ack 1",
+            ". 5801+1000 ack 1",
+            ". 6801+1000 ack 1",
+        ],
+    );
+}
+
+#[test]
+fn the_last_text_goes_at_once_when_a_small_window_takes_it_all() {
+    let mut trace = server();
+    trace.send(700);
+    trace.expect(&["P. 1+700 ack 1"]);
+    trace.exchange(". 1+0 ack 701 win 400", &[]);
+    trace.send(700);
+    trace.after(200, &["+200 . 701+400 ack 1"]);
+    trace.exchange(". 1+0 ack 1101 win 400", &["P. 1101+300 ack 1"]);
 }
 
 #[test]

@@ -156,6 +156,18 @@ fn ts_recent_is_of_the_segment_that_the_next_ack_answers() {
 }
 
 #[test]
+fn text_sent_again_is_echoed_as_it_came_last() {
+    let mut trace = with_timestamps();
+    trace.exchange("P. 1+10 ack 1 ts 1010/0", &[]);
+    trace.pass(40);
+    // Our ACK was lost: what the peer measures must not count from the first copy.
+    trace.exchange("P. 1+10 ack 1 ts 1210/0", &[". 1+0 ack 11"]);
+    assert_eq!(echoed(&trace), 1_210);
+    trace.exchange("P. 1+10 ack 900000 ts 1310/0", &[". 1+0 ack 11"]);
+    assert_eq!(echoed(&trace), 1_210, "somebody guesses");
+}
+
+#[test]
 fn paws_drops_an_old_timestamp_and_acknowledges() {
     let mut trace = with_timestamps();
     trace.exchange("P. 1+10 ack 1 ts 999/0", &[". 1+0 ack 1"]);

@@ -48,10 +48,13 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn new(connection: Connection) -> Self {
-        let pool = BlockPool::new(512);
+        Self::with_blocks(connection, 512)
+    }
+
+    pub(super) fn with_blocks(connection: Connection, blocks: usize) -> Self {
         Self {
             connection,
-            pool,
+            pool: BlockPool::new(blocks),
             received: Vec::new(),
             events: Vec::new(),
             reads: true,

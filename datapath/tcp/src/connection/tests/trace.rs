@@ -64,7 +64,7 @@ impl Trace {
     fn new(now: Instant, connection: Connection) -> Self {
         Self {
             now,
-            end: End::new(connection),
+            end: End::with_blocks(connection, 0),
             dropped: None,
             out: Vec::new(),
             win: 60_000,

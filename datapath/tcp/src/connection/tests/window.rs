@@ -100,6 +100,16 @@ fn probes_give_no_rtt_sample() {
 }
 
 #[test]
+fn a_probe_that_was_refused_does_not_put_our_acks_out_of_the_window() {
+    let mut trace = window_closed();
+    trace.after(200, &["+200 . 2001+1 ack 1"]);
+    trace.exchange("P. 1+10 ack 2001 win 0", &[]);
+    trace.after(40, &["+40 . 2001+0 ack 11"]);
+    trace.abort();
+    trace.expect(&["R. 2001+0 ack 11"]);
+}
+
+#[test]
 fn a_fin_alone_probes_a_closed_window() {
     let mut trace = Trace::small_window(plain(), 2_000);
     trace.exchange(". 1+0 ack 1 win 0", &[]);
