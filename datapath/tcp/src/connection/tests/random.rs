@@ -363,7 +363,10 @@ fn fire(dice: &Dice, trace: &mut Trace) {
         }
         trace.end.at_rest();
         trace.now = trace.now + Duration::from_millis(dice.pick(&[0, 1, 50, 300]));
-        trace.end.connection.on_deadline(trace.now);
+        trace
+            .end
+            .connection
+            .on_deadline(trace.now, &mut trace.end.pool);
         trace.end.look();
     }
     trace.abort();
