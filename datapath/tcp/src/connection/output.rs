@@ -79,7 +79,7 @@ impl Connection {
             ..Options::default()
         };
         let header = Header {
-            seq: self.snd.acceptable_seq(),
+            seq: self.snd.acceptable_seq(self.negotiated.snd_scale),
             ack: self.rcv.nxt,
             flags: Flags::RST | Flags::ACK,
             options,
@@ -228,7 +228,7 @@ impl Connection {
     }
 
     fn pure_ack(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
-        let seq = self.snd.acceptable_seq();
+        let seq = self.snd.acceptable_seq(self.negotiated.snd_scale);
         (self.rcv.ack_due == AckDue::Now).then(|| self.segment(now, pool, seq, Flags::ACK))
     }
 
