@@ -1,6 +1,6 @@
 //! The pool of blocks that all connections of a worker share.
 
-use crate::limits::{BLOCK_SIZE, RECEIVE_RESERVE_BLOCKS};
+use crate::limits::{BLOCK_SIZE, LARGEST_TEXT_BLOCKS, RECEIVE_RESERVE_BLOCKS, SEND_RESERVE_BLOCKS};
 
 /// A block taken from a [`BlockPool`]. It is not `Clone`: to lose one is to leak it.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ impl BlockId {
     }
 }
 
-/// What a block is taken for; sending may not take the last ones.
+/// What a block is taken for. Neither sending nor receiving may take what is reserved for the
+/// other: an echo whose unread text held all blocks could never send, and so never read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Text of the application that was not yet acknowledged to it.
@@ -38,16 +39,25 @@ pub struct PoolEmpty;
 pub struct BlockPool {
     blocks: Vec<[u8; BLOCK_SIZE]>,
     free: Vec<u32>,
+    /// By block, whether it was taken for sending.
+    for_sending: Vec<bool>,
+    /// Blocks taken for sending.
+    sending: usize,
 }
 
 impl BlockPool {
-    /// A pool of `blocks` blocks, but at least twice the receive reserve.
+    /// A pool of `blocks` blocks, but at least both reserves.
     #[must_use]
     pub fn new(blocks: usize) -> Self {
-        let blocks = blocks.clamp(2 * RECEIVE_RESERVE_BLOCKS, u32::MAX as usize - 1);
+        let blocks = blocks.clamp(
+            RECEIVE_RESERVE_BLOCKS + SEND_RESERVE_BLOCKS,
+            u32::MAX as usize - 1,
+        );
         Self {
             blocks: vec![[0; BLOCK_SIZE]; blocks],
             free: (0..blocks as u32).rev().collect(),
+            for_sending: vec![false; blocks],
+            sending: 0,
         }
     }
 
@@ -66,20 +76,40 @@ impl BlockPool {
     /// Takes a block; its bytes are what the last user left.
     ///
     /// # Errors
-    /// [`PoolEmpty`] when none is free, or only those reserved for a stronger purpose.
+    /// [`PoolEmpty`] when none is free, or only those reserved for another purpose.
     pub fn take(&mut self, purpose: Purpose) -> Result<BlockId, PoolEmpty> {
-        let reserved = match purpose {
-            Purpose::Receive => 0,
-            Purpose::Send | Purpose::OutOfOrder => RECEIVE_RESERVE_BLOCKS,
+        let may_take = match purpose {
+            Purpose::Receive => true,
+            Purpose::OutOfOrder => {
+                let in_order = LARGEST_TEXT_BLOCKS;
+                self.free() > RECEIVE_RESERVE_BLOCKS && self.may_receive(in_order + 1)
+            }
+            // What was accepted in this turn may have to be kept yet.
+            Purpose::Send => {
+                let most = self.total() - RECEIVE_RESERVE_BLOCKS;
+                self.sending < most && self.free() > LARGEST_TEXT_BLOCKS
+            }
         };
-        if self.free.len() <= reserved {
+        if !may_take {
             return Err(PoolEmpty);
         }
-        self.free.pop().map(BlockId).ok_or(PoolEmpty)
+        let number = self.free.pop().ok_or(PoolEmpty)?;
+        let for_sending = purpose == Purpose::Send;
+        self.for_sending[number as usize] = for_sending;
+        self.sending += usize::from(for_sending);
+        Ok(BlockId(number))
+    }
+
+    /// Whether `blocks` more can be taken to keep text that is about to be acknowledged.
+    #[must_use]
+    pub fn may_receive(&self, blocks: usize) -> bool {
+        let receiving = self.total() - self.free() - self.sending;
+        self.free() >= blocks && receiving + blocks <= self.total() - SEND_RESERVE_BLOCKS
     }
 
     /// Gives a block back.
     pub fn give(&mut self, block: BlockId) {
+        self.sending -= usize::from(self.for_sending[block.0 as usize]);
         self.free.push(block.0);
     }
 
