@@ -21,6 +21,16 @@ pub const BUFFER_MIN: u32 = 2048;
 /// Blocks that sending may not take, so that text which was acknowledged can always be kept.
 pub const RECEIVE_RESERVE_BLOCKS: usize = 32;
 
+/// Blocks that receiving may not take, so that whoever reads only what it can send gets on.
+pub const SEND_RESERVE_BLOCKS: usize = 32;
+
+/// Blocks of the send reserve that only the logs of segments in flight may take: so many
+/// connections can always send something.
+pub const LOG_RESERVE_BLOCKS: usize = 8;
+
+/// Blocks that the text of one segment may need: a part of one at either end, and an index.
+pub const LARGEST_TEXT_BLOCKS: usize = 65_535 / BLOCK_SIZE + 3;
+
 /// Smallest segment that a peer's MSS option can force on us, in bytes (CVE-2019-11479); Linux
 /// has the same floor.
 pub const SMSS_MIN: u16 = 48;
@@ -56,5 +66,6 @@ pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs
 
 const _: () = assert!(BUFFER_MAX as usize + 3 * BLOCK_SIZE <= QUEUE_BLOCKS * BLOCK_SIZE);
 // The largest IPv4 or IPv6 payload must fit into the reserve.
-const _: () = assert!(RECEIVE_RESERVE_BLOCKS * BLOCK_SIZE >= 65_535 + 3 * BLOCK_SIZE);
+const _: () = assert!(RECEIVE_RESERVE_BLOCKS > LARGEST_TEXT_BLOCKS);
+const _: () = assert!(SEND_RESERVE_BLOCKS > LARGEST_TEXT_BLOCKS + LOG_RESERVE_BLOCKS);
 const _: () = assert!(OUT_OF_ORDER_RANGES * 8 <= BLOCK_SIZE);

@@ -145,7 +145,7 @@ impl Rcv {
         let in_place = self.unread() == 0;
         if !in_place {
             self.keep(pool, offset, text)?;
-        } else if pool.free() < text.len() / BLOCK_SIZE + 3 {
+        } else if !pool.may_receive(text.len() / BLOCK_SIZE + 3) {
             return Err(DropReason::NoBuffer);
         }
         // RFC 5681 4.2: at once when there is or was a hole.

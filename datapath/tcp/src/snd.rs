@@ -1,6 +1,7 @@
 //! Send sequence variables and the text behind them: RFC 9293 3.3.1.
 
 use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::WindowScale;
 
 use crate::buffer::{BlockPool, ByteQueue, Purpose, SeqRange};
 use crate::limits::BLOCK_SIZE;
@@ -108,9 +109,16 @@ impl Snd {
     }
 
     /// Where an ACK or RST without text stands: SND.NXT, unless the window ends before it, as it
-    /// does after a probe. Beyond the window the peer would drop what it says.
-    pub(crate) fn acceptable_seq(&self) -> SeqNum {
-        self.nxt.earliest(self.text_start() + self.wnd)
+    /// does after a probe: beyond it the peer would drop what it says. What `scale` rounded off the
+    /// window is not missing.
+    pub(crate) fn acceptable_seq(&self, scale: WindowScale) -> SeqNum {
+        let edge = self.text_start() + self.wnd;
+        let rounded_off = self.wnd > 0 && self.nxt.bytes_since(edge) < 1 << scale.shift();
+        if rounded_off {
+            self.nxt
+        } else {
+            self.nxt.earliest(edge)
+        }
     }
 
     /// Appends text, as much as `limit` and the pool allow; returns how much.

@@ -1,5 +1,7 @@
 //! Loss: each frame by itself, or in bursts.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 use wirepath_tcp::time::Instant;
 
@@ -26,12 +28,16 @@ impl Node for Loss {
     }
 }
 
+/// How long the bad state lasts when hardly a frame comes that could end it.
+const WORST: Duration = Duration::from_secs(1);
+
 /// Gilbert-Elliott loss: a good state that loses nothing, and a bad one that loses most.
 pub struct BurstLoss {
     enter: f64,
     leave: f64,
     probability: f64,
-    bad: bool,
+    /// Since when the state is bad.
+    bad_since: Option<Instant>,
     rng: Rng,
 }
 
@@ -44,20 +50,23 @@ impl BurstLoss {
             enter,
             leave,
             probability,
-            bad: false,
+            bad_since: None,
             rng,
         }
     }
 }
 
 impl Node for BurstLoss {
-    fn process(&mut self, _now: Instant, frame: Option<WireFrame>) -> Output {
+    fn process(&mut self, now: Instant, frame: Option<WireFrame>) -> Output {
         let Some(frame) = frame else {
             return Output::None;
         };
-        let change = if self.bad { self.leave } else { self.enter };
-        self.bad ^= self.rng.f64() < change;
-        if self.bad && self.rng.f64() < self.probability {
+        let drawn = self.rng.f64();
+        self.bad_since = match self.bad_since {
+            None => (drawn < self.enter).then_some(now),
+            Some(since) => (drawn >= self.leave && now.since(since) < WORST).then_some(since),
+        };
+        if self.bad_since.is_some() && self.rng.f64() < self.probability {
             Output::None
         } else {
             Output::Frame(frame)

@@ -1,6 +1,9 @@
 //! The pool of blocks that all connections of a worker share.
 
-use crate::limits::{BLOCK_SIZE, RECEIVE_RESERVE_BLOCKS};
+use crate::limits::{
+    BLOCK_SIZE, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS, RECEIVE_RESERVE_BLOCKS,
+    SEND_RESERVE_BLOCKS,
+};
 
 /// A block taken from a [`BlockPool`]. It is not `Clone`: to lose one is to leak it.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +21,8 @@ impl BlockId {
     }
 }
 
-/// What a block is taken for; sending may not take the last ones.
+/// What a block is taken for. Neither sending nor receiving may take what is reserved for the
+/// other: an echo whose unread text held all blocks could never send, and so never read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Text of the application that was not yet acknowledged to it.
@@ -27,6 +31,9 @@ pub enum Purpose {
     OutOfOrder,
     /// Text that is acknowledged to the peer and must be kept.
     Receive,
+    /// What is known of the segments in flight: without it nothing that is queued could be sent,
+    /// and so no block come back.
+    Log,
 }
 
 /// No block is free for this purpose.
@@ -38,16 +45,25 @@ pub struct PoolEmpty;
 pub struct BlockPool {
     blocks: Vec<[u8; BLOCK_SIZE]>,
     free: Vec<u32>,
+    /// By block, whether it was taken for sending.
+    for_sending: Vec<bool>,
+    /// Blocks taken for sending.
+    sending: usize,
 }
 
 impl BlockPool {
-    /// A pool of `blocks` blocks, but at least twice the receive reserve.
+    /// A pool of `blocks` blocks, but at least both reserves.
     #[must_use]
     pub fn new(blocks: usize) -> Self {
-        let blocks = blocks.clamp(2 * RECEIVE_RESERVE_BLOCKS, u32::MAX as usize - 1);
+        let blocks = blocks.clamp(
+            RECEIVE_RESERVE_BLOCKS + SEND_RESERVE_BLOCKS,
+            u32::MAX as usize - 1,
+        );
         Self {
             blocks: vec![[0; BLOCK_SIZE]; blocks],
             free: (0..blocks as u32).rev().collect(),
+            for_sending: vec![false; blocks],
+            sending: 0,
         }
     }
 
@@ -66,29 +82,47 @@ impl BlockPool {
     /// Whether `count` blocks could be taken for this purpose.
     #[must_use]
     pub fn has(&self, purpose: Purpose, count: usize) -> bool {
-        self.free.len() >= Self::reserved(purpose) + count
+        match purpose {
+            Purpose::Receive | Purpose::Log => self.free() >= count,
+            Purpose::OutOfOrder => {
+                let in_order = LARGEST_TEXT_BLOCKS;
+                self.free() >= RECEIVE_RESERVE_BLOCKS + count && self.may_receive(in_order + count)
+            }
+            Purpose::Send => {
+                let most = self.total() - RECEIVE_RESERVE_BLOCKS;
+                // What was accepted in this turn may have to be kept yet.
+                let kept = LARGEST_TEXT_BLOCKS + LOG_RESERVE_BLOCKS;
+                self.sending + count <= most && self.free() >= kept + count
+            }
+        }
     }
 
     /// Takes a block; its bytes are what the last user left.
     ///
     /// # Errors
-    /// [`PoolEmpty`] when none is free, or only those reserved for a stronger purpose.
+    /// [`PoolEmpty`] when none is free, or only those reserved for another purpose.
     pub fn take(&mut self, purpose: Purpose) -> Result<BlockId, PoolEmpty> {
         if !self.has(purpose, 1) {
             return Err(PoolEmpty);
         }
-        self.free.pop().map(BlockId).ok_or(PoolEmpty)
+        let number = self.free.pop().ok_or(PoolEmpty)?;
+        let for_sending = matches!(purpose, Purpose::Send | Purpose::Log);
+        self.for_sending[number as usize] = for_sending;
+        self.sending += usize::from(for_sending);
+        Ok(BlockId(number))
     }
 
-    const fn reserved(purpose: Purpose) -> usize {
-        match purpose {
-            Purpose::Receive => 0,
-            Purpose::Send | Purpose::OutOfOrder => RECEIVE_RESERVE_BLOCKS,
-        }
+    /// Whether `blocks` more can be taken to keep text that is about to be acknowledged.
+    #[must_use]
+    pub fn may_receive(&self, blocks: usize) -> bool {
+        let receiving = self.total() - self.free() - self.sending;
+        let most = self.total() - SEND_RESERVE_BLOCKS;
+        self.free() >= blocks + LOG_RESERVE_BLOCKS && receiving + blocks <= most
     }
 
     /// Gives a block back.
     pub fn give(&mut self, block: BlockId) {
+        self.sending -= usize::from(self.for_sending[block.0 as usize]);
         self.free.push(block.0);
     }
 

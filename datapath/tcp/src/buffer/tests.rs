@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use wirepath_wire::seq::SeqNum;
 
 use super::{BlockPool, ByteQueue, Purpose, SeqRange, SeqRanges};
-use crate::limits::{BLOCK_SIZE, OUT_OF_ORDER_RANGES, RECEIVE_RESERVE_BLOCKS};
+use crate::limits::{BLOCK_SIZE, OUT_OF_ORDER_RANGES, RECEIVE_RESERVE_BLOCKS, SEND_RESERVE_BLOCKS};
 
 fn read(queue: &ByteQueue, pool: &BlockPool, mut offset: u32, mut len: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -30,6 +30,22 @@ fn sending_leaves_the_reserve_to_receiving() {
     pool.give(block);
     queue.clear(&mut pool);
     assert_eq!(pool.free(), pool.total());
+}
+
+#[test]
+fn receiving_leaves_its_reserve_to_sending() {
+    let mut pool = BlockPool::new(100);
+    let most = pool.total() - SEND_RESERVE_BLOCKS;
+    assert!(pool.may_receive(most) && !pool.may_receive(most + 1));
+    let kept: Vec<_> = (0..most)
+        .flat_map(|_| pool.take(Purpose::Receive))
+        .collect();
+    assert!(!pool.may_receive(1) && pool.take(Purpose::OutOfOrder).is_err());
+    let sent = pool.take(Purpose::Send).expect("the reserve");
+    assert!(!pool.may_receive(1), "what is sent makes no room");
+    pool.give(sent);
+    kept.into_iter().for_each(|block| pool.give(block));
+    assert!(pool.may_receive(most));
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Connection {
             ..Options::default()
         };
         let header = Header {
-            seq: self.snd.acceptable_seq(),
+            seq: self.snd.acceptable_seq(self.negotiated.snd_scale),
             ack: self.rcv.nxt,
             flags: Flags::RST | Flags::ACK,
             options,
@@ -197,7 +197,7 @@ impl Connection {
 
     /// Whether the pool can remember another segment in flight.
     fn may_log(&self, pool: &BlockPool) -> bool {
-        pool.has(Purpose::Send, LOG_BLOCKS)
+        pool.has(Purpose::Log, LOG_BLOCKS)
     }
 
     /// A window probe (RFC 9293 3.8.6.1, MUST-36) or a keep-alive (3.8.4, SHLD-12).
@@ -268,7 +268,7 @@ impl Connection {
     }
 
     fn pure_ack(&mut self, now: Instant, pool: &BlockPool) -> Option<Outgoing> {
-        let seq = self.snd.acceptable_seq();
+        let seq = self.snd.acceptable_seq(self.negotiated.snd_scale);
         (self.rcv.ack_due == AckDue::Now).then(|| self.segment(now, pool, seq, Flags::ACK))
     }
 

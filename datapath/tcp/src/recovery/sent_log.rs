@@ -140,6 +140,6 @@ impl SentLog {
             len_and_mark: segment.range.len() << 8 | u32::from(segment.mark.bits()),
         };
         self.queue
-            .write(pool, Purpose::Send, index * RECORD, record.as_bytes())
+            .write(pool, Purpose::Log, index * RECORD, record.as_bytes())
     }
 }
