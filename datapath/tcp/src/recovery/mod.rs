@@ -156,11 +156,15 @@ impl Recovery {
         }
     }
 
-    /// Whether `len` bytes may be sent again with `in_flight` in the network: the window bounds it,
-    /// but for NewReno's fast retransmit, which goes at once.
+    /// Whether `len` bytes may be sent again with `in_flight` in the network.
     pub(crate) fn may_resend(&self, in_flight: u32, len: u32, cwnd: u32) -> bool {
-        let at_once = matches!(self, Self::NewReno(r) if r.phase() != Phase::Loss);
-        at_once || in_flight == 0 || in_flight + len <= self.window(cwnd)
+        let fits = in_flight == 0 || in_flight + len <= self.window(cwnd);
+        match self {
+            // RFC 6582: the fast retransmit goes at once.
+            Self::NewReno(r) => fits || r.phase() != Phase::Loss,
+            // The loss window counts segments: a small one under way must not hold back a full one.
+            Self::Sack(r) => fits || (r.phase() == Phase::Loss && in_flight < cwnd),
+        }
     }
 
     /// The range that [`next_range`](Self::next_range) named was sent again, up to `end`.

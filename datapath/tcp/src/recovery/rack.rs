@@ -112,7 +112,7 @@ impl Rack {
         if self.rtt == UNKNOWN {
             return wait;
         }
-        let patience = Duration::from_micros(u64::from(self.rtt)) + window;
+        let patience = self.patience(window);
         for index in 0..board.segments() {
             let Some(segment) = board.get(pool, index) else {
                 break;
@@ -149,7 +149,9 @@ impl Rack {
 
     /// How long a segment may be without an answer before the timer may call it lost.
     pub(super) fn patience(&self, window: Duration) -> Duration {
-        Duration::from_micros(u64::from(self.rtt)) + window
+        // Before anything arrived, the timer alone says.
+        let rtt = if self.rtt == UNKNOWN { 0 } else { self.rtt };
+        Duration::from_micros(u64::from(rtt)) + window
     }
 }
 

@@ -314,3 +314,18 @@ fn slow_start_doubles_and_a_window_not_used_does_not_grow() {
 fn the_ack_of_the_handshake_does_not_grow_cwnd() {
     assert_eq!(cwnd(&server()), 10_000, "RFC 5681 3.1");
 }
+
+#[test]
+fn a_probe_under_way_does_not_hold_back_what_timed_out() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
+    trace.send(1_028);
+    trace.shutdown();
+    trace.sent();
+    // This peer says nothing of the FIN in its SACK.
+    let sack = ". 1+0 ack 1 sack 1001-1029";
+    trace.exchange(sack, &[]);
+    trace.after(10, &["+10 FP. 1001+28 ack 1"]);
+    trace.exchange(sack, &[]);
+    trace.after(300, &["+200 . 1+1000 ack 1"]);
+    trace.exchange(". 1+0 ack 1029", &["F. 1029+0 ack 1"]);
+}
