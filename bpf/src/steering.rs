@@ -198,9 +198,9 @@ impl Steering {
 }
 
 fn load_skeleton(object: &mut MaybeUninit<OpenObject>) -> Result<SteerSkel<'_>, SteerError> {
-    libbpf_rs::set_print(Some((PrintLevel::Debug, |level, line| match level {
-        PrintLevel::Warn => tracing::warn!(target: "libbpf", "{}", line.trim_end()),
-        _ => tracing::debug!(target: "libbpf", "{}", line.trim_end()),
+    // Its warnings too: an error of ours says the same in one sentence.
+    libbpf_rs::set_print(Some((PrintLevel::Debug, |_, line| {
+        tracing::debug!(target: "libbpf", "{}", line.trim_end());
     })));
     SteerSkelBuilder::default()
         .open(object)

@@ -44,16 +44,13 @@ fn a_client_that_has_said_all_still_hears_all() {
         let text = client::random_bytes(SIZE, 2);
         stream.write_all(&text).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        wait_until(
-            "the server has seen the FIN and has still much to say",
-            || {
-                let flows = server.flows();
-                assert_eq!(flows.len(), 1, "{flows:?}");
+        wait_until("the FIN has come, and much is still to be said", || {
+            let flows = server.flows();
+            assert_eq!(flows.len(), 1, "{flows:?}");
             // Its own FIN may wait behind the text that waits.
-                let closing = ["CLOSE-WAIT", "LAST-ACK"].contains(&flows[0].state.as_str());
-                closing && flows[0].send_queue > SIZE as u32 / 4
-            },
-        );
+            let closing = ["CLOSE-WAIT", "LAST-ACK"].contains(&flows[0].state.as_str());
+            closing && flows[0].send_queue > SIZE as u32 / 4
+        });
         let mut back = Vec::new();
         stream.read_to_end(&mut back).unwrap();
         assert!(

@@ -32,6 +32,8 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         .ok_or_else(|| StartError::NotEthernet(interface.name().to_owned()))?;
     let addresses = choose_addresses(&options, &host.addresses)?;
     let endpoints = endpoints(&options, &addresses);
+    // Before the XDP program, whose driver would complain less clearly.
+    XdpDevice::check(&interface, 0, &options.device)?;
     let reservations = reserve(&addresses, &endpoints)?;
 
     let steering = Steering::load()?;

@@ -44,17 +44,16 @@ impl Server {
     /// Starts `wirepath SERVICE ARGUMENTS` on the server's interface of this network, and returns
     /// when it says that it is ready.
     pub(crate) fn start(network: &Network, service: &str, arguments: &[&str]) -> Self {
-        let started = Self::try_start(network, service, arguments);
-        started.unwrap_or_else(|log| panic!("the server does not start: {log}"))
+        Self::start_at(network, service, arguments, control_path())
     }
 
-    /// The same, or what the server said before it ended.
-    pub(crate) fn try_start(
+    /// Starts one whose control socket will be at this path.
+    pub(crate) fn start_at(
         network: &Network,
         service: &str,
         arguments: &[&str],
-    ) -> Result<Self, String> {
-        let control = control_path();
+        control: PathBuf,
+    ) -> Self {
         let mut command = server_command(&network.server, service, arguments);
         command.arg("--control").arg(&control);
         let mut child = command
@@ -74,17 +73,17 @@ impl Server {
         {
             let Some(line) = lines.next() else {
                 let status = child.wait().expect("the program can be waited for");
-                return Err(format!("{status}: {}", log.whole()));
+                panic!("the server does not start: {status}: {}", log.whole());
             };
             announced.push(line);
         }
-        Ok(Self {
+        Self {
             child,
             namespace: network.server.name().to_owned(),
             control,
             announced,
             log,
-        })
+        }
     }
 
     /// What it printed until it was ready.

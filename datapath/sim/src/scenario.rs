@@ -201,7 +201,7 @@ impl Scenario {
                 frames: 2 * ring + 2 + rng.usize(..ring),
                 ring,
             },
-            blocks: *choose(rng, &[64, 256, 4096, 4096]),
+            blocks: *choose(rng, &[128, 512, 4096, 4096]),
             tcp: [draw_config(rng, may_abort), draw_config(rng, may_abort)],
             faults,
             connections,

@@ -30,6 +30,14 @@ pub struct XdpDevice {
 }
 
 impl XdpDevice {
+    /// What can be known to fail before anything is changed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn check(interface: &Interface, queue: u32, options: &Options) -> Result<(), OpenError> {
+        open::check(interface, queue, options)
+    }
+
     /// Binds a socket to a queue. Frames come once an XDP program redirects to it.
     ///
     /// # Errors

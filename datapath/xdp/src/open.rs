@@ -27,12 +27,12 @@ pub(crate) fn open(
     queue: u32,
     options: &Options,
 ) -> Result<Rings, OpenError> {
+    check(interface, queue, options)?;
     let opening = Opening {
         interface,
         queue,
         options,
     };
-    opening.check()?;
     raise_memlock();
     let mut waited = Duration::ZERO;
     let mut pause = FIRST_BIND_RETRY;
@@ -48,6 +48,31 @@ pub(crate) fn open(
     }
 }
 
+/// What can be known to fail beforehand.
+pub(crate) fn check(interface: &Interface, queue: u32, options: &Options) -> Result<(), OpenError> {
+    let name = || interface.name().to_owned();
+    if let Some(flaw) = options.flaw() {
+        return Err(OpenError::Options(flaw));
+    }
+    if queue >= interface.queues() {
+        return Err(OpenError::NoSuchQueue {
+            interface: name(),
+            queue,
+            queues: interface.queues(),
+        });
+    }
+    let limit = options.largest_mtu();
+    if interface.mtu() > limit {
+        return Err(OpenError::MtuTooLarge {
+            interface: name(),
+            mtu: interface.mtu(),
+            frame_size: options.frame_size,
+            limit,
+        });
+    }
+    Ok(())
+}
+
 struct Opening<'a> {
     interface: &'a Interface,
     queue: u32,
@@ -55,30 +80,6 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// What can be known to fail beforehand.
-    fn check(&self) -> Result<(), OpenError> {
-        if let Some(flaw) = self.options.flaw() {
-            return Err(OpenError::Options(flaw));
-        }
-        if self.queue >= self.interface.queues() {
-            return Err(OpenError::NoSuchQueue {
-                interface: self.name(),
-                queue: self.queue,
-                queues: self.interface.queues(),
-            });
-        }
-        let limit = self.options.largest_mtu();
-        if self.interface.mtu() > limit {
-            return Err(OpenError::MtuTooLarge {
-                interface: self.name(),
-                mtu: self.interface.mtu(),
-                frame_size: self.options.frame_size,
-                limit,
-            });
-        }
-        Ok(())
-    }
-
     /// Everything anew each time: libxdp cannot bind a socket twice.
     fn attempt(&self) -> Result<Rings, OpenError> {
         let (umem, frames) = self.memory()?;

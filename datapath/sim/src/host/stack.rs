@@ -264,6 +264,9 @@ impl Host for StackHost {
             let ledgers: Vec<_> = self.worker.ledgers().collect();
             return Err(format!("frames do not add up: {ledgers:?}"));
         }
+        if self.worker.ledgers().any(|ledger| ledger.transmitting > 0) {
+            return Err("a frame waits to be flushed, and the worker has no work".to_owned());
+        }
         self.worker
             .check()
             .map_err(|(tuple, what)| format!("{tuple}: {what}"))

@@ -117,8 +117,11 @@ impl<D: Device> Port<D> {
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.device.flush()?;
-        if let Some(frame) = self.stalled.take() {
-            self.transmit(frame);
+        // Nobody announces a frame that is queued after the last flush.
+        if let Some(frame) = self.stalled.take()
+            && self.transmit(frame)
+        {
+            self.device.flush()?;
         }
         Ok(())
     }

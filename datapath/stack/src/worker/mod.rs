@@ -88,6 +88,8 @@ pub struct Worker<D: Device, A: App> {
     chunk: Box<[u8; limits::READ_CHUNK]>,
     counters: Counters,
     reset_budget: ResetBudget,
+    /// All connections are being closed: what comes is for nobody.
+    draining: bool,
 }
 
 /// Resets for segments of no connection, so many each millisecond.
@@ -135,6 +137,7 @@ impl<D: Device, A: App> Worker<D, A> {
             chunk: Box::new([0; limits::READ_CHUNK]),
             counters: Counters::default(),
             reset_budget: ResetBudget::default(),
+            draining: false,
             config,
         }
     }
@@ -161,12 +164,15 @@ impl<D: Device, A: App> Worker<D, A> {
         self.listeners.remove(endpoint)
     }
 
-    /// Stops accepting, and closes every connection with a FIN.
+    /// Stops accepting, and closes every connection with a FIN after what is queued. What peers
+    /// say meanwhile is thrown away: a reset for it would overtake the FIN (RFC 9293 3.6).
     pub fn drain(&mut self, now: Instant) {
         self.listeners.clear();
+        self.draining = true;
         for number in self.open_numbers() {
+            self.show_unread(now, number);
             if let Some(flow) = self.flows.open.get_mut(number) {
-                flow.connection.close(now, &mut self.pool);
+                flow.connection.shutdown();
             }
             self.touch(now, number);
         }

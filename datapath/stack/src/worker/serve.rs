@@ -103,17 +103,20 @@ impl<D: Device, A: App> Worker<D, A> {
             self.counters.opened += 1;
             self.app.on_open(&mut socket, &mut flow.session);
         }
-        let used = match socket.connection.state() {
-            State::Closed => text.len(),
-            _ if socket.closes => 0,
-            _ => self.app.on_text(&mut socket, &mut flow.session, text),
+        let is_for_nobody = self.draining || socket.connection.state() == State::Closed;
+        let used = if is_for_nobody {
+            text.len()
+        } else if socket.closes {
+            0
+        } else {
+            self.app.on_text(&mut socket, &mut flow.session, text)
         };
         socket.connection.settle(socket.pool, text, used);
         socket.finish();
     }
 
     /// Offers what lies in the receive buffer, until the application takes no more.
-    fn show_unread(&mut self, now: Instant, number: u32) {
+    pub(super) fn show_unread(&mut self, now: Instant, number: u32) {
         let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
@@ -130,9 +133,12 @@ impl<D: Device, A: App> Worker<D, A> {
                 pool: &mut self.pool,
                 closes: false,
             };
-            let used = self
-                .app
-                .on_text(&mut socket, &mut flow.session, &self.chunk[..len]);
+            let text = &self.chunk[..len];
+            let used = if self.draining {
+                len
+            } else {
+                self.app.on_text(&mut socket, &mut flow.session, text)
+            };
             socket.connection.consume(socket.pool, used.min(len));
             socket.finish();
             if used == 0 || len == 0 {
