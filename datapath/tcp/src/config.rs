@@ -32,6 +32,8 @@ pub struct Config {
     pub fin_wait_2: Millis,
     /// Keep-alive, off by default: RFC 9293 3.8.4 (MUST-24, MUST-25).
     pub keep_alive: Option<KeepAlive>,
+    /// Congestion control: RFC 9293 3.8.2 (MUST-19) asks for RFC 5681, and allows others (MAY-18).
+    pub congestion: CongestionControl,
     /// Nagle's algorithm: RFC 9293 3.7.4 (SHLD-7); off sends every byte at once (MUST-17).
     pub nagle: bool,
     /// Offer and accept timestamps: RFC 7323 3.
@@ -40,6 +42,16 @@ pub struct Config {
     pub sack: bool,
     /// Offer and accept window scaling: RFC 7323 2.
     pub window_scaling: bool,
+}
+
+/// How cwnd grows and shrinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CongestionControl {
+    /// RFC 9438, with HyStart++ (RFC 9406).
+    #[default]
+    Cubic,
+    /// RFC 5681 and RFC 6582.
+    NewReno,
 }
 
 /// Keep-alive settings: RFC 9293 3.8.4.
@@ -77,6 +89,7 @@ impl Default for Config {
             msl: Millis::from_secs(30),
             fin_wait_2: Millis::from_secs(60),
             keep_alive: None,
+            congestion: CongestionControl::default(),
             nagle: true,
             timestamps: true,
             sack: true,

@@ -1,86 +1,110 @@
 //! How much may be in flight. An algorithm sees summaries of ACKs, never segments.
 
+mod cubic;
+mod hystart;
 mod new_reno;
+#[cfg(test)]
+mod tests;
+mod window;
 
+use wirepath_wire::seq::SeqNum;
+
+use crate::config::CongestionControl;
+use crate::time::Instant;
+use cubic::Cubic;
 use new_reno::NewReno;
+use window::Window;
 
 /// What one ACK said, for congestion control.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AckSample {
+    pub(crate) now: Instant,
     /// Bytes that this ACK acknowledged for the first time.
     pub(crate) newly_acked: u32,
     /// Whether cwnd, and nothing else, held back what was sent before it.
     pub(crate) cwnd_limited: bool,
+    /// The round-trip time that it tells, in microseconds.
+    pub(crate) rtt: Option<u32>,
+    /// SRTT in microseconds.
+    pub(crate) srtt: u32,
+    /// SEG.ACK.
+    pub(crate) ack: SeqNum,
+    /// SND.NXT.
+    pub(crate) nxt: SeqNum,
 }
 
-/// The congestion control of one connection.
+/// Calls the same method of whichever algorithm it is.
+macro_rules! each {
+    ($congestion:expr, $c:ident => $call:expr) => {
+        match $congestion {
+            Congestion::NewReno($c) => $call,
+            Congestion::Cubic($c) => $call,
+        }
+    };
+}
+
+/// The congestion control of one connection. A new algorithm is one file and one line here, one in
+/// `each` and one in `new`.
 #[derive(Debug)]
 pub(crate) enum Congestion {
     NewReno(NewReno),
+    Cubic(Cubic),
 }
 
 impl Congestion {
-    pub(crate) fn new(smss: u16) -> Self {
-        Self::NewReno(NewReno::new(u32::from(smss)))
+    pub(crate) fn new(control: CongestionControl, smss: u16) -> Self {
+        let smss = u32::from(smss);
+        match control {
+            CongestionControl::NewReno => Self::NewReno(NewReno::new(smss)),
+            CongestionControl::Cubic => Self::Cubic(Cubic::new(smss)),
+        }
     }
 
     /// New text was acknowledged outside of a recovery.
     pub(crate) fn on_ack(&mut self, sample: &AckSample) {
-        match self {
-            Self::NewReno(c) => c.on_ack(sample),
-        }
+        each!(self, c => c.on_ack(sample));
     }
 
-    /// A loss was found by duplicate ACKs; `flight_size` in bytes.
+    /// A loss was found by ACKs; `flight_size` in bytes.
     pub(crate) fn on_loss(&mut self, flight_size: u32) {
-        match self {
-            Self::NewReno(c) => c.on_loss(flight_size),
-        }
+        each!(self, c => c.on_loss(flight_size));
     }
 
     /// The retransmission timer expired; `first` unless it did so for the same text before.
     pub(crate) fn on_timeout(&mut self, flight_size: u32, first: bool) {
-        match self {
-            Self::NewReno(c) => c.on_timeout(flight_size, first),
-        }
+        each!(self, c => c.on_timeout(flight_size, first));
     }
 
     /// All that was in flight at the loss is acknowledged.
     pub(crate) fn on_recovered(&mut self, flight_size: u32) {
-        match self {
-            Self::NewReno(c) => c.on_recovered(flight_size),
-        }
+        each!(self, c => c.on_recovered(flight_size));
     }
 
     /// The handshake needed more than one SYN, or nothing was sent for an RTO: back to the initial
     /// or restart window (RFC 5681 3.1, 4.1).
     pub(crate) fn restart(&mut self, lost_syn: bool) {
-        match self {
-            Self::NewReno(c) => c.restart(lost_syn),
-        }
+        each!(self, c => c.restart(lost_syn));
     }
 
     /// cwnd in bytes.
     pub(crate) fn cwnd(&self) -> u32 {
-        match self {
-            Self::NewReno(c) => c.cwnd(),
-        }
+        self.window().cwnd
     }
 
     /// ssthresh in bytes; `u32::MAX` before the first loss.
     pub(crate) fn ssthresh(&self) -> u32 {
-        match self {
-            Self::NewReno(c) => c.ssthresh(),
-        }
+        self.window().ssthresh
     }
 
     /// The name that `ss` gives it.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::NewReno(_) => "reno",
+            Self::Cubic(_) => "cubic",
         }
     }
-}
 
-#[cfg(test)]
-mod tests;
+    fn window(&self) -> &Window {
+        each!(self, c => c.window())
+    }
+}

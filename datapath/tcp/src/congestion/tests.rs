@@ -1,17 +1,39 @@
+use wirepath_wire::seq::SeqNum;
+
 use super::{AckSample, Congestion};
+use crate::config::CongestionControl;
+use crate::time::Instant;
 
 const SMSS: u32 = 1_000;
 
 fn acked(congestion: &mut Congestion, newly_acked: u32) {
-    congestion.on_ack(&AckSample {
+    congestion.on_ack(&sample(newly_acked));
+}
+
+/// An ACK of `newly_acked` bytes on a path of 100 ms.
+fn sample(newly_acked: u32) -> AckSample {
+    AckSample {
+        now: Instant::ZERO,
         newly_acked,
         cwnd_limited: true,
-    });
+        rtt: Some(100_000),
+        srtt: 100_000,
+        ack: SeqNum::new(0),
+        nxt: SeqNum::new(0),
+    }
+}
+
+fn reno() -> Congestion {
+    Congestion::new(CongestionControl::NewReno, SMSS as u16)
+}
+
+fn cubic() -> Congestion {
+    Congestion::new(CongestionControl::Cubic, SMSS as u16)
 }
 
 #[test]
 fn slow_start_grows_by_what_is_acknowledged_but_two_segments_an_ack() {
-    let mut congestion = Congestion::new(SMSS as u16);
+    let mut congestion = reno();
     assert_eq!(congestion.cwnd(), 10 * SMSS);
     acked(&mut congestion, 2 * SMSS);
     assert_eq!(congestion.cwnd(), 12 * SMSS);
@@ -27,7 +49,7 @@ fn slow_start_grows_by_what_is_acknowledged_but_two_segments_an_ack() {
 
 #[test]
 fn a_loss_halves_and_avoidance_adds_one_segment_per_window() {
-    let mut congestion = Congestion::new(SMSS as u16);
+    let mut congestion = reno();
     congestion.on_loss(20 * SMSS);
     assert_eq!(
         (congestion.cwnd(), congestion.ssthresh()),
@@ -43,7 +65,7 @@ fn a_loss_halves_and_avoidance_adds_one_segment_per_window() {
 
 #[test]
 fn a_timeout_leaves_one_segment_and_halves_only_once() {
-    let mut congestion = Congestion::new(SMSS as u16);
+    let mut congestion = reno();
     congestion.on_timeout(10 * SMSS, true);
     assert_eq!((congestion.cwnd(), congestion.ssthresh()), (SMSS, 5 * SMSS));
     congestion.on_timeout(SMSS, false);
@@ -52,10 +74,95 @@ fn a_timeout_leaves_one_segment_and_halves_only_once() {
 
 #[test]
 fn a_window_that_is_not_used_does_not_grow() {
-    let mut congestion = Congestion::new(SMSS as u16);
+    let mut congestion = reno();
     congestion.on_ack(&AckSample {
-        newly_acked: 100,
         cwnd_limited: false,
+        ..sample(100)
     });
     assert_eq!(congestion.cwnd(), 10 * SMSS);
+}
+
+/// Acknowledges whole windows, one each 100 ms, for `seconds`; returns cwnd in segments after each.
+fn windows(congestion: &mut Congestion, from: u64, seconds: u64) -> Vec<u32> {
+    let rounds = (from * 10..(from + seconds) * 10).map(|round| Instant::from_millis(round * 100));
+    rounds
+        .map(|now| {
+            for _ in 0..congestion.cwnd() / SMSS {
+                congestion.on_ack(&AckSample {
+                    now,
+                    ..sample(SMSS)
+                });
+            }
+            congestion.cwnd() / SMSS
+        })
+        .collect()
+}
+
+#[test]
+fn cubic_keeps_seven_tenths_and_comes_back_to_where_it_was_after_k_seconds() {
+    let mut congestion = cubic();
+    while congestion.cwnd() < 100 * SMSS {
+        acked(&mut congestion, SMSS);
+    }
+    congestion.on_loss(100 * SMSS);
+    assert_eq!(congestion.cwnd(), 70 * SMSS);
+    // K = cbrt(30 / 0.4) = 4.2 s (RFC 9438 4.2).
+    let grown = windows(&mut congestion, 0, 8);
+    assert!(
+        (96..=100).contains(&grown[40]),
+        "near W_max, flat: {}",
+        grown[40]
+    );
+    assert!(grown[42] - grown[38] <= 1, "a plateau");
+    assert!(grown[79] > 115, "and beyond it, ever faster: {}", grown[79]);
+    assert!(grown.is_sorted());
+}
+
+#[test]
+fn cubic_gives_way_when_it_did_not_reach_its_last_window() {
+    let mut congestion = cubic();
+    while congestion.cwnd() < 100 * SMSS {
+        acked(&mut congestion, SMSS);
+    }
+    congestion.on_loss(100 * SMSS);
+    congestion.on_loss(70 * SMSS);
+    assert_eq!(congestion.cwnd(), 49 * SMSS);
+    // Fast convergence, RFC 9438 4.7: W_max is 0.85 of the 70, and K = cbrt(10.5 / 0.4) = 3.0 s.
+    let grown = windows(&mut congestion, 0, 4);
+    assert!((58..=61).contains(&grown[29]), "{grown:?}");
+    assert!(grown[32] - grown[26] <= 1, "a plateau");
+}
+
+#[test]
+fn a_rising_round_trip_ends_slow_start() {
+    let mut congestion = cubic();
+    let mut seq = SeqNum::new(0);
+    let mut slow_start = |congestion: &mut Congestion, rtt: u32| {
+        let round_end = seq + congestion.cwnd();
+        while seq.before(round_end) {
+            seq += SMSS;
+            let (rtt, nxt) = (Some(rtt), seq + congestion.cwnd());
+            congestion.on_ack(&AckSample {
+                rtt,
+                ack: seq,
+                nxt,
+                ..sample(SMSS)
+            });
+        }
+    };
+    for _ in 0..3 {
+        slow_start(&mut congestion, 100_000);
+    }
+    assert_eq!(congestion.ssthresh(), u32::MAX);
+    let before = congestion.cwnd();
+    // 12.5 ms more is an eighth; five rounds of conservative growth follow (RFC 9406 4.2).
+    slow_start(&mut congestion, 113_000);
+    for _ in 0..8 {
+        slow_start(&mut congestion, 130_000);
+    }
+    assert!(congestion.ssthresh() < u32::MAX, "slow start is over");
+    assert!(
+        congestion.ssthresh() < 16 * before,
+        "long before it would have doubled four times"
+    );
 }

@@ -145,6 +145,7 @@ impl Connection {
     fn heed(&mut self, now: Instant, outcome: &AckOutcome, advances: bool) {
         let &AckOutcome {
             delivered,
+            rtt,
             loss,
             found_loss,
             progress,
@@ -157,10 +158,14 @@ impl Connection {
         match progress {
             Progress::Recovered => self.congestion.on_recovered(flight),
             Progress::Normal if self.recovery.phase() != Phase::FastRecovery && delivered > 0 => {
-                let cwnd_limited = self.cwnd_limited;
                 self.congestion.on_ack(&AckSample {
+                    now,
                     newly_acked: delivered,
-                    cwnd_limited,
+                    cwnd_limited: self.cwnd_limited,
+                    rtt,
+                    srtt: self.rtt.srtt(),
+                    ack: self.snd.una,
+                    nxt: self.snd.nxt,
                 });
             }
             Progress::Normal | Progress::Recovering => {}

@@ -62,7 +62,7 @@ impl Connection {
     pub(super) fn on_peer_syn(&mut self, now: Instant, syn: &Header) {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path);
-        self.congestion = Congestion::new(self.negotiated.smss());
+        self.congestion = Congestion::new(self.config.congestion, self.negotiated.smss());
         self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
         let offered = u32::from(syn_window(&self.config).0);
         let most = self.negotiated.rcv_scale.bytes(UnscaledWindow(u16::MAX));
@@ -83,7 +83,7 @@ impl Connection {
             rcv: Rcv::new(config.receive_buffer),
             rtt: RttEstimator::new(&config),
             recovery: Recovery::new(iss, false),
-            congestion: Congestion::new(path.mss),
+            congestion: Congestion::new(config.congestion, path.mss),
             cwnd_limited: false,
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),

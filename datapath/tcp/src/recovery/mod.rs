@@ -78,6 +78,8 @@ pub(crate) struct AckEvent {
 pub(crate) struct AckOutcome {
     /// Bytes that arrived and had not before.
     pub(crate) delivered: u32,
+    /// The round-trip time of what was sent last of that, in microseconds, unless it is ambiguous.
+    pub(crate) rtt: Option<u32>,
     /// FlightSize, when a loss was found that congestion control must hear of.
     pub(crate) loss: Option<u32>,
     /// Whether more counts as lost than before.

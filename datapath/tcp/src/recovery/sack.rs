@@ -93,10 +93,13 @@ impl SackRecovery {
             rtts,
             ..
         } = event;
-        let mut delivered = 0;
+        let (mut delivered, mut rtt) = (0, None);
         let rack = &mut self.rack;
         let mut arrived = |segment: &SentSegment| {
             delivered += segment.range.len();
+            if !segment.is(Mark::AMBIGUOUS) {
+                rtt = Some(now.micros_since(segment.sent_at));
+            }
             rack.on_arrival(now, segment, rtts.min);
         };
         self.board.on_cumulative_ack(pool, ack, &mut arrived);
@@ -114,7 +117,7 @@ impl SackRecovery {
             self.rack.on_duplicate(una, flight.right);
         }
         let mut outcome = self.conclude_probe(event, duplicate);
-        outcome.delivered = delivered;
+        (outcome.delivered, outcome.rtt) = (delivered, rtt);
         if self.phase != Phase::Open && ack.at_or_after(self.point) {
             outcome.progress = self.finish();
         }

@@ -18,7 +18,7 @@ use wirepath_wire::tcp::{
 
 use super::pair::{End, PATH, Sent};
 use super::{DropReason, Event, text};
-use crate::config::Config;
+use crate::config::{Config, CongestionControl};
 use crate::connection::Connection;
 use crate::half_open::{HalfOpen, HalfOpenVerdict};
 use crate::state::State;
@@ -41,6 +41,8 @@ const LETTERS: [(Flags, char); 6] = [
 pub(super) fn plain() -> Config {
     Config {
         timestamps: false,
+        // What it lets go is easy to tell.
+        congestion: CongestionControl::NewReno,
         ..Config::default()
     }
 }
