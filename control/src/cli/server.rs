@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wirepath_apps::Service;
 use wirepath_bpf::Mode;
 use wirepath_stack::limits::Capacity;
-use wirepath_tcp::config::Config;
+use wirepath_tcp::config::{Config, CongestionControl};
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::{Options, ZeroCopy};
 
@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// The core of the worker [default: wherever the kernel puts it].
     #[arg(long, value_delimiter = ',')]
     cores: Vec<usize>,
+    /// How the congestion window grows and shrinks.
+    #[arg(long, value_enum, default_value_t = CongestionArg::Cubic)]
+    congestion: CongestionArg,
     /// Which checksums to take: veth leaves them unfinished while the peer's tx offload is on.
     #[arg(long, value_enum, default_value_t = ChecksumArg::Whole)]
     rx_checksum: ChecksumArg,
@@ -80,6 +83,14 @@ enum IdleArg {
     Spin,
     /// Sleep until a frame comes.
     Adaptive,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CongestionArg {
+    /// RFC 9438, with HyStart++.
+    Cubic,
+    /// NewReno: RFC 5681 and RFC 6582.
+    Reno,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -127,9 +138,13 @@ impl Args {
                 IdleArg::Spin => Idle::Spin,
                 IdleArg::Adaptive => Idle::Adaptive,
             },
-            // What is echoed goes at once: nothing better will come to join it.
             tcp: Config {
+                // What is echoed goes at once: nothing better will come to join it.
                 nagle: false,
+                congestion: match self.congestion {
+                    CongestionArg::Cubic => CongestionControl::Cubic,
+                    CongestionArg::Reno => CongestionControl::NewReno,
+                },
                 ..Config::default()
             },
             capacity: Capacity {
