@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 
+use rustix::net::sockopt;
 use rustix::process::{Pid, Signal, kill_process};
 use support::client::{self, ADDRESSES, OWNED_V4, OWNED_V6};
 use support::server::{Server, control_path};
@@ -23,7 +24,8 @@ const MARK: &[u8] = b"the end of the capture";
 /// What must not be seen. Wireshark's names; 0 is a bad checksum.
 const TROUBLE: &[&str] = &[
     "ip.checksum.status == 0",
-    "tcp.checksum.status == 0",
+    // Linux writes a sum of 0 as 0xffff, which is as good, but not to Wireshark.
+    "(tcp.checksum.status == 0 && !(tcp.checksum == 0xffff && tcp.dstport == 7))",
     "icmp.checksum.status == 0",
     "icmpv6.checksum.status == 0",
     "_ws.malformed",
@@ -123,6 +125,10 @@ impl Drop for Capture {
 #[test]
 fn tshark_finds_nothing_to_complain_of() {
     let network = Network::direct("tshark", &Link::default()).unwrap();
+    // The client's kernel sends again what is not acknowledged within two RTTs, lost or not
+    // (RFC 8985 7.3): where a core is busy for a moment, this says nothing of the link.
+    let no_tail_loss_probes = ["-q", "-w", "net.ipv4.tcp_early_retrans=0"];
+    network.client.tool("sysctl", &no_tail_loss_probes).unwrap();
     let mut capture = Capture::start(&network);
     let addresses = client::all_addresses();
     let arguments: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -141,7 +147,7 @@ fn tshark_finds_nothing_to_complain_of() {
         stats.counters["segments_out"],
         "{stats:#?}"
     );
-    assert!(ours.len() > 10_000);
+    assert!(ours.len() > 10_000, "{}", ours.len());
     let trouble = capture.frames(&TROUBLE.join(" || "));
     let (count, first) = (trouble.len(), trouble.iter().take(20));
     let first: Vec<&String> = first.collect();
@@ -162,8 +168,14 @@ fn mixed_load() {
     }
     // The caller's namespace is the thread's, and its children's.
     thread::scope(|scope| {
-        for at in 0..8 {
-            scope.spawn(move || echo(at, 3 << 20));
+        for at in 0..ADDRESSES.len() {
+            scope.spawn(move || {
+                let stream = client::connect_here(to(at)).unwrap();
+                // A veth drops what finds 256 frames waiting. With less than 32 KiB under way on
+                // each connection there never are so many, however busy the cores.
+                sockopt::set_socket_send_buffer_size(&stream, 32 * 1024).unwrap();
+                client::echo(&stream, 6 << 20, at as u64);
+            });
         }
     });
     for at in 0..ADDRESSES.len() {
