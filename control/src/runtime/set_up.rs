@@ -15,7 +15,7 @@ use wirepath_wire::ip;
 use wirepath_wire::tuple::Endpoint;
 use wirepath_xdp::{Interface, Options, XdpDevice, ZeroCopy};
 
-use super::mailbox::{Served, mailbox};
+use super::mailbox::Served;
 use super::reservation::Reservation;
 use super::worker;
 use super::{Runtime, ServerOptions, StartError, host};
@@ -43,20 +43,8 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         steering.set_socket(device.queue(), device.as_fd())?;
     }
     // Last, so that no frame is ours before somebody takes it.
-    for local in &addresses {
-        let kind = if local.owned {
-            AddressKind::Owned
-        } else {
-            AddressKind::Shared
-        };
-        steering.set_address(local.address, kind)?;
-    }
-    for (endpoint, _) in &endpoints {
-        steering.add_listener(*endpoint)?;
-    }
+    steer(&steering, &addresses, &endpoints)?;
 
-    let waker = devices.first().map(XdpDevice::waker);
-    let waker = waker.ok_or_else(|| StartError::NotEthernet(interface.name().to_owned()))?;
     let config = WorkerConfig {
         capacity: options.capacity,
         secret: secret()?,
@@ -64,28 +52,16 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         checksums: options.checksums,
         hop_limit: HOP_LIMIT,
     };
-    let (handle, inbox) = mailbox(waker);
-    let interface = options.interface.clone();
     let served = endpoints.clone();
-    let thread = std::thread::Builder::new().name("worker-0".to_owned());
-    let thread = thread
-        .spawn(move || {
-            if let Some(core) = core {
-                core_affinity::set_for_current(core);
-            }
-            // Made here: frames do not leave the thread that took them.
-            let mut worker = make_worker(config, &served, options.tcp);
-            devices
-                .into_iter()
-                .for_each(|device| worker.attach(device, mac));
-            worker::run(worker, &inbox, options.idle)
-        })
-        .map_err(|source| StartError::System {
-            what: "start a worker thread",
-            source,
-        })?;
+    let (handle, thread) = worker::spawn(core, options.idle, devices, move |devices| {
+        let mut worker = make_worker(config, &served, options.tcp);
+        devices
+            .into_iter()
+            .for_each(|device| worker.attach(device, mac));
+        worker
+    })?;
     Ok(Runtime {
-        interface,
+        interface: options.interface,
         endpoints,
         workers: vec![handle],
         threads: vec![thread],
@@ -93,6 +69,26 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         attachment: Some(attachment),
         _reservations: reservations,
     })
+}
+
+/// Tells the XDP program what is ours.
+fn steer(
+    steering: &Steering,
+    addresses: &[LocalAddress],
+    endpoints: &[(SocketAddr, Service)],
+) -> Result<(), StartError> {
+    for local in addresses {
+        let kind = if local.owned {
+            AddressKind::Owned
+        } else {
+            AddressKind::Shared
+        };
+        steering.set_address(local.address, kind)?;
+    }
+    for (endpoint, _) in endpoints {
+        steering.add_listener(*endpoint)?;
+    }
+    Ok(())
 }
 
 /// The core of the first worker, if one was asked for.

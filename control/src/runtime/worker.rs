@@ -1,13 +1,16 @@
 //! The thread of a worker.
 
 use std::io;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use core_affinity::CoreId;
 use wirepath_stack::clock::MonotonicClock;
 use wirepath_tcp::time::Instant;
 use wirepath_xdp::XdpDevice;
 
-use super::mailbox::{Inbox, Served};
+use super::StartError;
+use super::mailbox::{Inbox, Served, WorkerHandle, mailbox};
 
 /// How long an adaptive worker spins before it sleeps. Waking costs the peer about 4 us.
 const SPIN: Duration = Duration::from_micros(50);
@@ -24,8 +27,34 @@ pub enum Idle {
     Adaptive,
 }
 
+/// Starts the thread of a worker on `core`, if one is named. `make` is called there with the
+/// devices: frames do not leave the thread that took them.
+pub(super) fn spawn(
+    core: Option<CoreId>,
+    idle: Idle,
+    devices: Vec<XdpDevice>,
+    make: impl FnOnce(Vec<XdpDevice>) -> Served<XdpDevice> + Send + 'static,
+) -> Result<(WorkerHandle, JoinHandle<io::Result<()>>), StartError> {
+    let failed = |source| StartError::System {
+        what: "start a worker thread",
+        source,
+    };
+    // Any device wakes the worker from its sleep on all.
+    let waker = devices.first().map(XdpDevice::waker);
+    let waker = waker.ok_or_else(|| failed(io::Error::other("there is no queue to serve")))?;
+    let (handle, inbox) = mailbox(waker);
+    let thread = std::thread::Builder::new().name("worker-0".to_owned());
+    let thread = thread.spawn(move || {
+        if let Some(core) = core {
+            core_affinity::set_for_current(core);
+        }
+        run(make(devices), &inbox, idle)
+    });
+    Ok((handle, thread.map_err(failed)?))
+}
+
 /// Turns the worker until it is told to end.
-pub(super) fn run(mut worker: Served<XdpDevice>, inbox: &Inbox, idle: Idle) -> io::Result<()> {
+fn run(mut worker: Served<XdpDevice>, inbox: &Inbox, idle: Idle) -> io::Result<()> {
     let clock = MonotonicClock::start();
     let mut busy_at = clock.now();
     loop {

@@ -1,12 +1,14 @@
 //! The server of the demo: this same program, in the server's namespace.
 
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::api::{Client, Stats};
 use crate::netns::{Namespace, Network};
@@ -17,6 +19,8 @@ const STOP: Duration = Duration::from_secs(5);
 /// The running server; dropping it kills it.
 pub(super) struct Server {
     child: Child,
+    /// Becomes readable when the child has ended.
+    pidfd: OwnedFd,
     control: PathBuf,
 }
 
@@ -43,7 +47,14 @@ impl Server {
             .spawn()
             .context("cannot start the server")?;
         let stdout = child.stdout.take().context("the server has no output")?;
-        let this = Self { child, control };
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.context("the server has no pid")?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let this = Self {
+            child,
+            pidfd,
+            control,
+        };
         // The server names its control socket when all else is ready.
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         if !lines.any(|line| line.starts_with("control socket")) {
@@ -59,17 +70,19 @@ impl Server {
             .build()?;
         let stats = tokio.block_on(self.settled())?;
         self.signal(Signal::TERM);
-        let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                if !status.success() {
-                    bail!("the server ended with {status}");
-                }
-                return Ok(stats);
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let patience = Timespec::try_from(STOP)?;
+        let ended = poll(
+            &mut [PollFd::new(&self.pidfd, PollFlags::IN)],
+            Some(&patience),
+        )?;
+        if ended == 0 {
+            bail!("the server did not stop within {} s", STOP.as_secs());
         }
-        bail!("the server did not stop within {} s", STOP.as_secs())
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("the server ended with {status}");
+        }
+        Ok(stats)
     }
 
     /// What it counted once the last connections are closed, or after a second.
@@ -86,9 +99,8 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         // It may have ended by itself.
-        let _ = pid.map(|pid| kill_process(pid, signal));
+        let _ = pidfd_send_signal(&self.pidfd, signal);
     }
 }
 
