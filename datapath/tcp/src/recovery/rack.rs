@@ -30,9 +30,17 @@ pub(super) struct Rack {
     widened: u8,
     /// RACK.reo_wnd_persist: recoveries left.
     persists: u8,
+    /// Where the last look at the segments ended, when they were too many for one.
+    looked_up_to: u32,
     /// RACK.dsack_round: duplicates below this widen the window no further.
     widen_round: Option<SeqNum>,
 }
+
+/// Segments looked at for one ACK: a peer must not be able to make each of its ACKs dear
+/// (CVE-2019-11478).
+const SEGMENTS_PER_LOOK: u32 = 256;
+/// When the rest is looked at, if there were more.
+const NEXT_LOOK: Duration = Duration::from_millis(1);
 
 /// No round-trip time is known yet.
 const UNKNOWN: u32 = u32::MAX;
@@ -47,6 +55,7 @@ impl Default for Rack {
             reordering_seen: false,
             widened: 0,
             persists: 0,
+            looked_up_to: 0,
             widen_round: None,
         }
     }
@@ -100,9 +109,10 @@ impl Rack {
         }
     }
 
-    /// Marks what is lost; the time until more may be, or zero (RFC 8985 6.2 step 5).
+    /// Marks what is lost; the time until more may be, or zero (RFC 8985 6.2 step 5). Looks at so
+    /// many segments a time, and goes on from there with the next ACK.
     pub(super) fn detect(
-        &self,
+        &mut self,
         now: Instant,
         pool: &mut BlockPool,
         board: &mut Scoreboard,
@@ -113,28 +123,31 @@ impl Rack {
             return wait;
         }
         let patience = self.patience(window);
-        for index in 0..board.segments() {
+        let mut index = std::mem::take(&mut self.looked_up_to).min(board.segments());
+        for _ in 0..SEGMENTS_PER_LOOK {
             let Some(segment) = board.get(pool, index) else {
-                break;
+                return wait;
             };
-            let pending = segment.is(Mark::LOST) && !segment.is(Mark::RESENT);
             let before =
                 is_sent_after(self.sent_at, self.end, segment.sent_at, segment.range.right);
             if !before && !segment.is(Mark::AMBIGUOUS) {
                 // Sent for the first time, and so were all that follow, later.
-                break;
-            }
-            if pending || segment.is(Mark::SACKED) || !before {
-                continue;
+                return wait;
             }
             let elapsed = now.since(segment.sent_at);
-            if elapsed >= patience {
-                board.mark_lost(pool, index, &segment);
-            } else {
-                wait = wait.max(patience - elapsed);
+            let pending = segment.is(Mark::LOST) && !segment.is(Mark::RESENT);
+            if before && !pending && !segment.is(Mark::SACKED) {
+                if elapsed >= patience {
+                    board.mark_lost(pool, index, &segment);
+                } else {
+                    wait = wait.max(patience - elapsed);
+                }
             }
+            index = board.next_after(pool, index, &segment);
         }
-        wait
+        self.looked_up_to = index;
+        // The rest is looked at soon, though no ACK comes.
+        wait.max(NEXT_LOOK)
     }
 
     /// RACK.reo_wnd: RFC 8985 6.2 step 4.

@@ -162,6 +162,26 @@ impl Scoreboard {
         }
     }
 
+    /// The index after `segment` at `index`, past all that is known to have arrived with it.
+    pub(super) fn next_after(&self, pool: &BlockPool, index: u32, segment: &SentSegment) -> u32 {
+        if !segment.is(Mark::SACKED) {
+            return index + 1;
+        }
+        let known = self.sacked.containing(pool, segment.range.left);
+        let end = known.map_or(segment.range.right, |known| known.right);
+        // A segment that only begins before the end is not wholly known.
+        let next = self.log.first_from(pool, end);
+        let straddles = |s: SentSegment| s.range.right.after(end) && !s.is(Mark::SACKED);
+        let back = next
+            .checked_sub(1)
+            .and_then(|last| self.log.get(pool, last));
+        if back.is_some_and(straddles) {
+            (next - 1).max(index + 1)
+        } else {
+            next.max(index + 1)
+        }
+    }
+
     /// `segment` at `index` counts as lost from now on.
     pub(super) fn mark_lost(&mut self, pool: &mut BlockPool, index: u32, segment: &SentSegment) {
         let mut segment = *segment;

@@ -272,3 +272,28 @@ fn the_same_block_twice_delivers_once() {
     assert_eq!(sender.ack(25, 8_000, &[]).delivered, 2_000);
     assert_eq!(sender.pool.free(), sender.pool.total());
 }
+
+#[test]
+fn a_look_at_very_many_segments_is_cut_in_pieces_and_finds_all() {
+    let mut sender = Sender::of(2_000);
+    let late = 2_100;
+    // Every other segment of the first 128 arrived, and the last: all between is lost.
+    for pair in 0..16 {
+        let block = |n: u32| ((8 * pair + 2 * n + 1) * SMSS, (8 * pair + 2 * n + 2) * SMSS);
+        sender.ack(late, 0, &[block(0), block(1), block(2)]);
+    }
+    sender.ack(late, 0, &[(1_999 * SMSS, 2_000 * SMSS)]);
+    let mut looks = 0;
+    let lost = loop {
+        let event = sender.look();
+        let outcome = sender
+            .recovery
+            .on_reordering_timeout(&mut sender.pool, &event);
+        looks += 1;
+        if outcome.wait.is_zero() {
+            break sender.resend_all();
+        }
+    };
+    assert_eq!(lost.len(), 2_000 - 48 - 1);
+    assert!(looks > 5, "{looks} looks");
+}
