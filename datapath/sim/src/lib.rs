@@ -9,6 +9,7 @@ mod checker;
 pub mod device;
 pub mod end;
 pub mod host;
+mod monitor;
 pub mod node;
 pub mod plan;
 pub mod scenario;

@@ -156,8 +156,8 @@ impl Scenario {
             asks_neighbor: false,
             device: MemoryDeviceConfig {
                 mtu: 1500,
-                frames: 512,
-                ring: 128,
+                frames: 4096,
+                ring: 1024,
             },
             blocks: 4096,
             tcp: [Config::default(); 2],
@@ -229,7 +229,7 @@ impl Scenario {
     #[must_use]
     pub fn patience(&self) -> Duration {
         let clean = self.faults.iter().all(Faults::is_clean);
-        let scarce = self.blocks < 1024 || self.device.ring < 64;
+        let scarce = self.blocks < 1024 || self.device.ring < 256;
         if clean && !scarce && !self.asks_neighbor {
             Duration::from_secs(5)
         } else {

@@ -9,6 +9,7 @@ use wirepath_tcp::time::Instant;
 
 use crate::checker::Checker;
 use crate::host::{Host, HostConfig, SmolHost, StackHost, Turn};
+use crate::monitor::Monitor;
 use crate::node::{Path, WireFrame};
 use crate::plan::Side;
 use crate::scenario::Scenario;
@@ -31,6 +32,8 @@ pub struct Report {
     pub frames: u64,
     /// Bytes of text delivered.
     pub bytes: u64,
+    /// Segments that our stacks sent again.
+    pub retransmissions: u64,
     /// A hash over every frame sent and its time.
     pub trace: u64,
 }
@@ -55,6 +58,7 @@ pub struct Simulation<'a> {
     hosts: [Box<dyn Host>; 2],
     paths: [Path; 2],
     checker: Checker,
+    monitor: Monitor,
     seed: u64,
     steps: u64,
     /// Steps since the clock last moved.
@@ -89,6 +93,7 @@ impl<'a> Simulation<'a> {
             paths: [faults[0].path(&mut rng), faults[1].path(&mut rng)],
             hosts: [Side::Client, Side::Server].map(|side| host(scenario, side, turn)),
             checker: Checker::new(scenario),
+            monitor: Monitor::new(scenario),
             seed: scenario.seed,
             steps: 0,
             still: 0,
@@ -121,6 +126,7 @@ impl<'a> Simulation<'a> {
             steps: self.steps,
             frames: self.frames,
             bytes: ends.map(|end| end.received()).sum(),
+            retransmissions: self.hosts.iter().map(|host| host.retransmissions()).sum(),
             trace: self.trace.finish(),
         })
     }
@@ -172,12 +178,12 @@ impl<'a> Simulation<'a> {
         for from in [Side::Client, Side::Server] {
             let outbox = &mut self.outbox;
             self.hosts[from as usize].run(self.now, &mut |frame| outbox.push(frame))?;
-            self.send_all(from);
+            self.send_all(from)?;
         }
         Ok(())
     }
 
-    fn send_all(&mut self, from: Side) {
+    fn send_all(&mut self, from: Side) -> Result<(), String> {
         for frame in self.outbox.drain(..) {
             self.frames += 1;
             self.trace.write_u64(self.now.as_nanos());
@@ -189,8 +195,10 @@ impl<'a> Simulation<'a> {
                 arrived: false,
                 frame: &frame,
             });
+            self.monitor.on_sent(from, &frame)?;
             self.paths[from as usize].send(self.now, frame);
         }
+        Ok(())
     }
 }
 

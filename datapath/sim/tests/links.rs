@@ -34,6 +34,7 @@ fn every_peer_echoes_over_both_families() {
             };
             let report = play(&scenario).unwrap();
             assert_eq!(report.bytes, 1_000_000, "{peers:?}");
+            assert_eq!(report.retransmissions, 0, "{peers:?}");
         }
     }
 }

@@ -77,6 +77,9 @@ pub trait Host {
     /// What does not, in words.
     fn check_empty(&self) -> Result<(), String>;
 
+    /// Segments it sent again, where it counts them.
+    fn retransmissions(&self) -> u64;
+
     /// What it holds, for a report.
     fn describe(&self) -> Vec<String>;
 }
@@ -123,6 +126,6 @@ impl HostConfig {
 }
 
 /// The number of the connection whose client has this port.
-fn connection_of(client_port: u16) -> usize {
+pub(crate) fn connection_of(client_port: u16) -> usize {
     usize::from(client_port.wrapping_sub(FIRST_PORT))
 }

@@ -142,14 +142,14 @@ impl SmolHost {
 
     fn add_sockets(&mut self, plans: &[ConnectionPlan]) {
         let is_client = self.config.side == Side::Client;
-        let aborts = plans.iter().any(ConnectionPlan::aborts);
         for (number, plan) in plans.iter().enumerate() {
             let tcp = &self.config.tcp;
             let buffer = |len: u32| tcp::SocketBuffer::new(vec![0; len as usize]);
             let mut socket = tcp::Socket::new(buffer(tcp.receive_buffer), buffer(tcp.send_buffer));
-            if aborts {
-                // Else whoever waits for a peer that is gone waits for ever.
-                socket.set_keep_alive(Some(SmolDuration::from_secs(10)));
+            // A window update that was lost may leave it without any timer but this.
+            socket.set_keep_alive(Some(SmolDuration::from_secs(10)));
+            if plan.aborts() {
+                // Else who waits for a peer that is gone waits for ever.
                 socket.set_timeout(Some(SmolDuration::from_secs(120)));
             }
             if !is_client {
@@ -312,6 +312,10 @@ impl Host for SmolHost {
 
     fn check_empty(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn retransmissions(&self) -> u64 {
+        0
     }
 
     fn describe(&self) -> Vec<String> {

@@ -302,6 +302,10 @@ impl Host for StackHost {
         Ok(())
     }
 
+    fn retransmissions(&self) -> u64 {
+        self.worker.counters().retransmissions
+    }
+
     fn describe(&self) -> Vec<String> {
         let counters = self.worker.counters();
         let table = counters.table().into_iter();
