@@ -5,11 +5,11 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
-use std::sync::Barrier;
 use std::thread;
 
 use support::client::{self, ADDRESSES, OWNED_V4, OWNED_V6, SHARED_V4, SHARED_V6};
 use support::server::Server;
+use support::wait_until;
 use wirepath::netns::{Link, Network};
 
 const ECHO: u16 = 7;
@@ -67,36 +67,35 @@ fn a_thousand_connections_at_once() {
     client::allow_many_files();
     let network = Network::direct("thousand", &Link::default()).unwrap();
     let server = server_on_all(&network);
-    let barrier = Barrier::new(CLIENTS + 1);
+    let connect_some = || {
+        let to = |at: usize| SocketAddr::new(ADDRESSES[at % ADDRESSES.len()], ECHO);
+        (0..EACH)
+            .map(|at| client::connect_here(to(at)).unwrap())
+            .collect()
+    };
+    let connect_some = || network.client.run(connect_some).unwrap();
+    let mut streams: Vec<Vec<TcpStream>> = thread::scope(|scope| {
+        let clients = [(); CLIENTS].map(|()| scope.spawn(connect_some));
+        clients.map(|client| client.join().unwrap()).into()
+    });
+    // The last ACKs of the handshakes may still be under way.
+    wait_until("all are open", || server.stats().open == CLIENTS * EACH);
+    let flows = server.flows();
+    assert_eq!(flows.len(), CLIENTS * EACH);
+    assert!(
+        flows.iter().all(|flow| flow.state == "ESTABLISHED"),
+        "{flows:?}"
+    );
     thread::scope(|scope| {
-        for number in 0..CLIENTS {
-            let (network, barrier) = (&network, &barrier);
+        for (number, streams) in streams.iter_mut().enumerate() {
             scope.spawn(move || {
-                let connect = |at: usize| {
-                    let address = ADDRESSES[at % ADDRESSES.len()];
-                    client::connect_here(SocketAddr::new(address, ECHO)).unwrap()
-                };
-                let streams = || (0..EACH).map(connect).collect();
-                let mut streams: Vec<TcpStream> = network.client.run(streams).unwrap();
-                barrier.wait();
-                // Here the server is asked how many there are.
-                barrier.wait();
                 for round in 0..3 {
-                    converse(&mut streams, (number * 1_000_000 + round * 1_000) as u64);
+                    converse(streams, (number * 1_000_000 + round * 1_000) as u64);
                 }
-                barrier.wait();
             });
         }
-        barrier.wait();
-        assert_eq!(server.stats().open, CLIENTS * EACH);
-        let flows = server.flows();
-        assert!(
-            flows.iter().all(|flow| flow.state == "ESTABLISHED"),
-            "{flows:?}"
-        );
-        barrier.wait();
-        barrier.wait();
     });
+    drop(streams);
     let stats = server.stop();
     assert_eq!(stats.counters["opened"], 1_000);
     assert_eq!(stats.counters["closed"], 1_000);
