@@ -42,6 +42,8 @@ pub(crate) struct Rcv {
     /// Where text arrived out of order, the newest first: each in a range of its own, unless all
     /// else before it is acknowledged.
     newest: [SeqNum; 3],
+    /// What came twice and was not told yet: RFC 2883.
+    duplicate: Option<SeqRange>,
     /// Sequence number of the peer's FIN, once seen.
     fin: Option<SeqNum>,
     /// RCV.NXT of the last segment that went out: Last.ACK.sent of RFC 7323 4.3.
@@ -65,6 +67,7 @@ impl Rcv {
             queue: ByteQueue::default(),
             ranges: SeqRanges::default(),
             newest: [unknown; 3],
+            duplicate: None,
             fin: None,
             acked: unknown,
             ack_due: AckDue::No,
@@ -133,6 +136,10 @@ impl Rcv {
                 left: seq,
                 right: seq + len,
             };
+            let known = self.ranges.containing(pool, seq);
+            if known.is_some_and(|known| range.right.at_or_before(known.right)) {
+                self.note_duplicate(range);
+            }
             let kept = self.keep(pool, offset, text).and_then(|()| {
                 self.ranges
                     .insert(pool, range)
@@ -235,8 +242,13 @@ impl Rcv {
     }
 
     /// The blocks that tell of out-of-order text, the newest first: RFC 2018 4.
-    pub(crate) fn sack_blocks(&self, pool: &BlockPool, most: usize) -> SackBlocks {
+    pub(crate) fn sack_blocks(&mut self, pool: &BlockPool, most: usize) -> SackBlocks {
         let mut blocks = SackBlocks::default();
+        // RFC 2883 4: what came twice is told first, and once.
+        if let Some(SeqRange { left, right }) = self.duplicate.take() {
+            blocks.push(SackBlock { left, right });
+        }
+        let duplicates = blocks.as_slice().len();
         let newest = self.newest.into_iter();
         let newest = newest.filter_map(|seq| self.ranges.containing(pool, seq));
         for SeqRange { left, right } in newest.chain(self.ranges.iter(pool)) {
@@ -244,7 +256,7 @@ impl Rcv {
             if blocks.as_slice().len() == most {
                 break;
             }
-            if !blocks.as_slice().contains(&block) {
+            if !blocks.as_slice()[duplicates..].contains(&block) {
                 blocks.push(block);
             }
         }
@@ -262,9 +274,16 @@ impl Rcv {
         self.newest = std::array::from_fn(|_| newest.next().unwrap_or(seq));
     }
 
-    /// Whether text arrived out of order and waits for what is missing.
-    pub(crate) fn has_holes(&self) -> bool {
-        !self.ranges.is_empty()
+    /// `range` came again.
+    pub(crate) fn note_duplicate(&mut self, range: SeqRange) {
+        if !range.is_empty() {
+            self.duplicate = Some(range);
+        }
+    }
+
+    /// Whether there is something to tell by SACK: text out of order, or text that came twice.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.ranges.is_empty() || self.duplicate.is_some()
     }
 
     /// Gives back every block.

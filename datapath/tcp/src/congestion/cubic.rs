@@ -76,6 +76,12 @@ impl Cubic {
         self.slow_start = HyStart::new();
     }
 
+    pub(super) fn undo(&mut self) {
+        self.window.undo();
+        // W_max stays: RFC 9438 4.9 lets what was reached count.
+        self.epoch = Instant::NEVER;
+    }
+
     pub(super) fn on_recovered(&mut self, flight_size: u32) {
         self.window.settle(flight_size);
     }

@@ -75,6 +75,11 @@ impl Congestion {
         each!(self, c => c.on_timeout(flight_size, first));
     }
 
+    /// The last reduction was for nothing: back to before it (RFC 4015 3).
+    pub(crate) fn undo(&mut self) {
+        each!(self, c => c.undo());
+    }
+
     /// All that was in flight at the loss is acknowledged.
     pub(crate) fn on_recovered(&mut self, flight_size: u32) {
         each!(self, c => c.on_recovered(flight_size));

@@ -56,6 +56,10 @@ impl NewReno {
         self.bytes_acked = 0;
     }
 
+    pub(super) fn undo(&mut self) {
+        self.window.undo();
+    }
+
     pub(super) fn on_recovered(&mut self, flight_size: u32) {
         self.window.settle(flight_size);
         self.bytes_acked = 0;

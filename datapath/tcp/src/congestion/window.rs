@@ -13,6 +13,8 @@ pub(super) struct Window {
     pub(super) smss: u32,
     pub(super) cwnd: u32,
     pub(super) ssthresh: u32,
+    /// cwnd and ssthresh before the last reduction.
+    before: (u32, u32),
 }
 
 impl Window {
@@ -21,6 +23,7 @@ impl Window {
             smss,
             cwnd: initial_window(smss),
             ssthresh: u32::MAX,
+            before: (0, 0),
         }
     }
 
@@ -34,8 +37,16 @@ impl Window {
 
     /// RFC 5681 3.1 equation (4), with the share of `flight_size` that the algorithm keeps.
     pub(super) fn reduce(&mut self, kept: u32) {
+        self.before = (self.cwnd, self.ssthresh);
         self.ssthresh = kept.max(2 * self.smss);
         self.cwnd = self.ssthresh;
+    }
+
+    /// The last reduction was for nothing.
+    pub(super) fn undo(&mut self) {
+        let (cwnd, ssthresh) = self.before;
+        self.cwnd = self.cwnd.max(cwnd);
+        self.ssthresh = self.ssthresh.max(ssthresh);
     }
 
     /// RFC 5681 3.1: the loss window is one full segment.

@@ -148,6 +148,7 @@ impl Connection {
             rtt,
             loss,
             found_loss,
+            undo,
             progress,
             wait,
         } = outcome;
@@ -155,7 +156,11 @@ impl Connection {
         if let Some(flight_size) = loss {
             self.congestion.on_loss(flight_size);
         }
+        if undo {
+            self.congestion.undo();
+        }
         match progress {
+            Progress::Recovered if undo => {}
             Progress::Recovered => self.congestion.on_recovered(flight),
             Progress::Normal if self.recovery.phase() != Phase::FastRecovery && delivered > 0 => {
                 self.congestion.on_ack(&AckSample {

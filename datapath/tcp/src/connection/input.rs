@@ -5,7 +5,7 @@ use wirepath_wire::tcp::{Flags, Header, Segment};
 
 use super::verdict::Stop;
 use super::{CloseReason, Connection, DropReason, Pending, Received};
-use crate::buffer::BlockPool;
+use crate::buffer::{BlockPool, SeqRange};
 use crate::limits::CHALLENGE_ACK_INTERVAL;
 use crate::rcv::AckDue;
 use crate::reset;
@@ -171,6 +171,9 @@ impl Connection {
         if segment.payload.is_empty() {
             return Ok(&[]);
         }
+        if seq != segment.header.seq {
+            self.note_duplicate(segment);
+        }
         if !self.state.may_receive_text() {
             // The peer has closed: what comes is old, or beyond its FIN.
             self.rcv.ack_due = AckDue::Now;
@@ -227,9 +230,20 @@ impl Connection {
     fn answer_unacceptable(&mut self, now: Instant, segment: &Segment<'_>) {
         if self.is_sent_again(segment) {
             self.rcv.ack_due = AckDue::Now;
+            self.note_duplicate(segment);
         } else {
             self.challenge(now);
         }
+    }
+
+    /// What of the segment's text came before: RFC 2883 4.
+    fn note_duplicate(&mut self, segment: &Segment<'_>) {
+        let left = segment.header.seq;
+        let end = left + segment.payload.len() as u32;
+        self.rcv.note_duplicate(SeqRange {
+            left,
+            right: end.earliest(self.rcv.nxt),
+        });
     }
 
     /// Whether it is text or FIN that was taken before.

@@ -322,7 +322,7 @@ impl Connection {
             timestamps: self.negotiated.timestamps_option(now),
             ..Options::default()
         };
-        if self.negotiated.sack && self.rcv.has_holes() {
+        if self.negotiated.sack && self.rcv.has_news() {
             options.sack = self.rcv.sack_blocks(pool, SACK_BLOCKS);
         }
         let window = self.rcv.offer(self.negotiated.rcv_scale);

@@ -84,6 +84,8 @@ pub(crate) struct AckOutcome {
     pub(crate) loss: Option<u32>,
     /// Whether more counts as lost than before.
     pub(crate) found_loss: bool,
+    /// Whether the last reduction of cwnd proved to be for nothing.
+    pub(crate) undo: bool,
     pub(crate) progress: Progress,
     /// When to look again whether more is lost; zero for never.
     pub(crate) wait: Duration,

@@ -25,6 +25,10 @@ pub(crate) struct SackRecovery {
     rack: Rack,
     prr: Prr,
     probe: Option<TailProbe>,
+    /// SND.UNA when cwnd was last reduced: what was sent again is counted from there.
+    undo_from: SeqNum,
+    /// Segments sent again since and not told to have come twice; 0 when nothing can be undone.
+    unexplained: u16,
 }
 
 /// A tail loss probe without an answer yet: TLP.end_seq and TLP.is_retrans of RFC 8985 7.
@@ -43,6 +47,8 @@ impl SackRecovery {
             rack: Rack::default(),
             prr: Prr::default(),
             probe: None,
+            undo_from: point,
+            unexplained: 0,
         }
     }
 
@@ -82,6 +88,7 @@ impl SackRecovery {
         if let Some((index, segment)) = self.board.next_lost(pool) {
             self.prr.on_sent(segment.range.len());
             self.board.on_resent(pool, index, now);
+            self.unexplained = self.unexplained.saturating_add(1);
         }
     }
 
@@ -104,24 +111,29 @@ impl SackRecovery {
         };
         self.board.on_cumulative_ack(pool, ack, &mut arrived);
         let una = flight.left.latest(ack);
-        let mut duplicate = false;
+        let mut twice = None;
         for (nth, block) in event.blocks.as_slice().iter().enumerate() {
             let enclosing = event.blocks.as_slice().get(1);
             if nth == 0 && is_duplicate(block, una, enclosing) {
-                duplicate = true;
+                twice = Some(block);
             } else if is_plausible(block, una, flight.right) {
                 self.board.on_sack(pool, *block, &mut arrived);
             }
         }
-        if duplicate {
+        if twice.is_some() {
             self.rack.on_duplicate(una, flight.right);
         }
-        let mut outcome = self.conclude_probe(event, duplicate);
+        let spurious = twice.is_some_and(|block| self.explain(block));
+        let mut outcome = self.conclude_probe(event, twice.is_some());
         (outcome.delivered, outcome.rtt) = (delivered, rtt);
         if self.phase != Phase::Open && ack.at_or_after(self.point) {
             outcome.progress = self.finish();
         }
         self.look_for_losses(pool, event, &mut outcome);
+        if spurious && !outcome.found_loss {
+            outcome.undo = true;
+            self.phase = Phase::Open;
+        }
         outcome
     }
 
@@ -152,6 +164,9 @@ impl SackRecovery {
         rtts: Rtts,
     ) -> bool {
         let first = self.phase != Phase::Loss;
+        if self.phase == Phase::Open {
+            (self.undo_from, self.unexplained) = (flight.left, 0);
+        }
         self.phase = Phase::Loss;
         self.point = flight.right;
         self.probe = None;
@@ -218,6 +233,16 @@ impl SackRecovery {
         self.board.clear(pool);
     }
 
+    /// The peer got `block` twice. Whether all that was sent again since cwnd was reduced now
+    /// proves to have been needless (RFC 2883 5, RFC 3708 3).
+    fn explain(&mut self, block: &SackBlock) -> bool {
+        if self.unexplained == 0 || block.left.before(self.undo_from) {
+            return false;
+        }
+        self.unexplained -= 1;
+        self.unexplained == 0
+    }
+
     /// RFC 8985 7.4.2: whether the probe repaired a loss that nothing else told of.
     fn conclude_probe(&mut self, event: &AckEvent, duplicate: bool) -> AckOutcome {
         let mut outcome = AckOutcome::default();
@@ -252,6 +277,7 @@ impl SackRecovery {
             self.point = event.flight.right;
             self.probe = None;
             self.prr = Prr::begin(flight, in_flight, event.smss);
+            (self.undo_from, self.unexplained) = (una, 0);
             outcome.loss = Some(flight);
         }
     }

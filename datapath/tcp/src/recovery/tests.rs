@@ -297,3 +297,25 @@ fn a_look_at_very_many_segments_is_cut_in_pieces_and_finds_all() {
     assert_eq!(lost.len(), 2_000 - 48 - 1);
     assert!(looks > 5, "{looks} looks");
 }
+
+#[test]
+fn a_recovery_that_was_for_nothing_is_undone() {
+    let mut sender = Sender::of(10);
+    sender.ack(25, 0, &[(1_000, 4_000)]);
+    assert_eq!(sender.recovery.phase(), Phase::FastRecovery);
+    assert_eq!(sender.resend_all(), [0]);
+    // The first was late: it fills the hole, and then the copy of it comes.
+    sender.ack(27, 5_000, &[]);
+    let outcome = sender.ack(48, 6_000, &[(0, 1_000)]);
+    assert!(outcome.undo);
+    assert_eq!(sender.recovery.phase(), Phase::Open);
+    assert!(!sender.ack(49, 7_000, &[(0, 1_000)]).undo, "once");
+}
+
+#[test]
+fn a_recovery_that_one_copy_was_needed_for_is_not_undone() {
+    let mut sender = Sender::of(10);
+    sender.ack(25, 0, &[(2_000, 5_000)]);
+    assert_eq!(sender.resend_all(), [0, 1]);
+    assert!(!sender.ack(48, 5_000, &[(0, 1_000)]).undo);
+}

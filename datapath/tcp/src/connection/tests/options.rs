@@ -249,3 +249,18 @@ fn a_path_that_carries_next_to_nothing_does_no_harm() {
     assert!(!trace.sent().is_empty());
     assert!(trace.end.connection.info().smss > 0);
 }
+
+#[test]
+fn text_that_comes_twice_is_told_by_the_first_block() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
+    trace.exchange(". 1+100 ack 1", &[]);
+    trace.exchange(". 1+100 ack 1", &[". 1+0 ack 101 sack 1-101"]);
+    trace.exchange(". 201+100 ack 1", &[". 1+0 ack 101 sack 201-301"]);
+    // RFC 2883 4: what came twice first, then the range that it lies in.
+    let twice = ". 1+0 ack 101 sack 201-301 sack 201-301";
+    trace.exchange(". 201+100 ack 1", &[twice]);
+    trace.exchange(
+        ". 51+100 ack 1",
+        &[". 1+0 ack 151 sack 51-101 sack 201-301"],
+    );
+}
