@@ -36,7 +36,6 @@ pub(crate) struct Server {
     child: Child,
     namespace: String,
     control: PathBuf,
-    announced: Vec<String>,
     log: Log,
 }
 
@@ -65,30 +64,18 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"))
             .lines()
             .map_while(Result::ok);
-        let mut announced = Vec::new();
         // The last line that a server prints before it serves.
-        while !announced
-            .last()
-            .is_some_and(|line: &String| line.starts_with("control socket "))
-        {
-            let Some(line) = lines.next() else {
-                let status = child.wait().expect("the program can be waited for");
-                panic!("the server does not start: {status}: {}", log.whole());
-            };
-            announced.push(line);
+        let is_ready = lines.any(|line| line.starts_with("control socket "));
+        if !is_ready {
+            let status = child.wait().expect("the program can be waited for");
+            panic!("the server does not start: {status}: {}", log.whole());
         }
         Self {
             child,
             namespace: network.server.name().to_owned(),
             control,
-            announced,
             log,
         }
-    }
-
-    /// What it printed until it was ready.
-    pub(crate) fn announced(&self) -> &[String] {
-        &self.announced
     }
 
     /// What it has said on standard error.
