@@ -68,7 +68,7 @@ pub struct Details {
     /// Segments received.
     pub segments_in: u64,
     /// Segments sent again.
-    pub retransmissions: u32,
+    pub retransmissions: u64,
 }
 
 /// What a server counted since it started, and holds now.

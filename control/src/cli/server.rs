@@ -9,7 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wirepath_apps::Service;
 use wirepath_bpf::Mode;
 use wirepath_stack::limits::Capacity;
-use wirepath_tcp::config::{Config, CongestionControl};
+use wirepath_tcp::config::{Config, CongestionControl, KeepAlive};
+use wirepath_tcp::time::Millis;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::{Options, ZeroCopy};
 
@@ -42,6 +43,10 @@ pub(super) struct Args {
     /// The core of the worker [default: wherever the kernel puts it].
     #[arg(long, value_delimiter = ',')]
     cores: Vec<usize>,
+    /// Seconds of silence after which a peer is asked whether it is there, or `off`.
+    #[arg(long, value_name = "SECONDS|off", default_value = "7200",
+        value_parser = parse_keep_alive)]
+    keep_alive: KeepAliveArg,
     /// How the congestion window grows and shrinks.
     #[arg(long, value_enum, default_value_t = CongestionArg::Cubic)]
     congestion: CongestionArg,
@@ -101,6 +106,23 @@ enum ChecksumArg {
     PartialOk,
 }
 
+/// After how long a silence to probe, if ever.
+#[derive(Debug, Clone, Copy)]
+struct KeepAliveArg(Option<u32>);
+
+fn parse_keep_alive(text: &str) -> Result<KeepAliveArg, String> {
+    if text == "off" {
+        return Ok(KeepAliveArg(None));
+    }
+    let range = 1..=4_000_000;
+    let seconds = text.parse().map_err(|error| format!("{error}"))?;
+    if range.contains(&seconds) {
+        Ok(KeepAliveArg(Some(seconds)))
+    } else {
+        Err(format!("{seconds} is not in {range:?}"))
+    }
+}
+
 fn parse_connections(text: &str) -> Result<usize, String> {
     let range = 1..=16_777_216;
     let count = text.parse().map_err(|error| format!("{error}"))?;
@@ -141,6 +163,11 @@ impl Args {
             tcp: Config {
                 // What is echoed goes at once: nothing better will come to join it.
                 nagle: false,
+                // A client that vanished must not hold its place for ever.
+                keep_alive: self.keep_alive.0.map(|seconds| KeepAlive {
+                    idle: Millis::from_secs(seconds),
+                    ..KeepAlive::default()
+                }),
                 congestion: match self.congestion {
                     CongestionArg::Cubic => CongestionControl::Cubic,
                     CongestionArg::Reno => CongestionControl::NewReno,

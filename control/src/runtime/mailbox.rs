@@ -123,6 +123,11 @@ impl std::fmt::Debug for Command {
 }
 
 impl Inbox {
+    /// Whether nothing waits to be carried out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Carries out what was asked, so much at a time. Whether the worker goes on.
     pub(super) fn attend<D: Device>(&self, now: Instant, worker: &mut Served<D>) -> bool {
         for _ in 0..COMMANDS_PER_TURN {

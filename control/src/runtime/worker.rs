@@ -63,7 +63,9 @@ fn run(mut worker: Served<XdpDevice>, inbox: &Inbox, idle: Idle) -> io::Result<(
         if !inbox.attend(now, &mut worker) {
             return Ok(());
         }
-        if !progress.is_idle() || worker.has_work() {
+        // A device with frames that it cannot send wakes from its sleep by itself.
+        let more = worker.has_work() && !worker.is_stalled();
+        if !progress.is_idle() || more || !inbox.is_empty() {
             busy_at = now;
         } else if idle == Idle::Adaptive && now.since(busy_at) >= SPIN {
             worker.wait(nap(now, worker.next_deadline()))?;

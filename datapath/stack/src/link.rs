@@ -17,7 +17,7 @@ pub struct Link {
     /// 802.1Q tag control information, kept on replies.
     pub vlan: Option<u16>,
     /// Which device of the worker.
-    pub device: u8,
+    pub device: u16,
 }
 
 /// An address of this host.

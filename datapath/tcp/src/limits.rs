@@ -43,6 +43,9 @@ pub const SMSS_DEFAULT_IPV6: u16 = 1220;
 /// How long sending waits for blocks of the pool when it has nothing queued whose ACK could tell.
 pub const POOL_RETRY: crate::time::Millis = crate::time::Millis(10);
 
+/// Most segments in flight: what a peer with a tiny MSS can make a connection remember.
+pub const SEGMENTS_IN_FLIGHT: u32 = 4_096;
+
 /// Duplicate ACKs that start a fast retransmit: RFC 5681 3.2.
 pub const DUPLICATE_ACK_THRESHOLD: u8 = 3;
 

@@ -140,10 +140,13 @@ impl Rcv {
             if known.is_some_and(|known| range.right.at_or_before(known.right)) {
                 self.note_duplicate(range);
             }
+            if !self.ranges.has_room_for(pool, range) {
+                // Before a block is taken for it.
+                return Err(DropReason::TooManyRanges);
+            }
             let kept = self.keep(pool, offset, text).and_then(|()| {
-                self.ranges
-                    .insert(pool, range)
-                    .map_err(|_| DropReason::TooManyRanges)
+                let inserted = self.ranges.insert(pool, range);
+                inserted.map_err(|_| DropReason::NoBuffer)
             });
             self.release_if_idle(pool);
             self.note_newest(pool, seq);

@@ -7,12 +7,14 @@ use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::Segment;
+use wirepath_wire::tuple::Tuple;
 
 use super::Worker;
 use super::egress::Envelope;
 use super::ingress::Arrival;
 use crate::app::App;
 use crate::flows::{FlowRef, HalfOpenFlow, OpenFlow};
+use crate::listeners::Listener;
 use crate::wheel::TimerId;
 
 /// How far a new ISN lies after the last sequence number of a connection in TIME-WAIT whose tuple
@@ -28,18 +30,9 @@ impl<D: Device, A: App> Worker<D, A> {
         segment: &Segment<'_>,
         after: Option<SeqNum>,
     ) {
-        let Some(&listener) = self.listeners.find(&arrival.tuple.local) else {
+        let Some(listener) = self.admit(&arrival.tuple) else {
             return;
         };
-        if self.flows.half_open.is_full() {
-            self.counters.drop_half_open_full += 1;
-            return;
-        }
-        // Whoever finishes the handshake must find a place.
-        if self.flows.open.len() + self.flows.half_open.len() >= self.config.capacity.connections {
-            self.counters.drop_connections_full += 1;
-            return;
-        }
         let secret = &self.config.secret;
         let mut iss = secret.isn(now, &arrival.tuple);
         if let Some(after) = after.filter(|&after| iss.at_or_before(after)) {
@@ -58,6 +51,25 @@ impl<D: Device, A: App> Worker<D, A> {
         });
         self.enter(State::SynReceived);
         self.reply(&Envelope::of(arrival), &syn_ack);
+    }
+
+    /// The listener that a SYN is for, if there is one and room for another handshake.
+    pub(super) fn admit(&mut self, tuple: &Tuple) -> Option<Listener> {
+        let listener = self.listeners.find(&tuple.local).copied()?;
+        if self.flows.half_open.is_full() {
+            self.counters.drop_half_open_full += 1;
+            return None;
+        }
+        if !self.has_room() {
+            self.counters.drop_connections_full += 1;
+            return None;
+        }
+        Some(listener)
+    }
+
+    /// Whether another connection has a place when all handshakes are finished.
+    pub(super) fn has_room(&self) -> bool {
+        self.flows.open.len() + self.flows.half_open.len() < self.config.capacity.connections
     }
 
     fn keep_half_open(&mut self, flow: HalfOpenFlow) {

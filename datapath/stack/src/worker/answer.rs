@@ -140,7 +140,7 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// Asks the link for the station of `target`, which must be a neighbor.
-    pub(super) fn solicit(&mut self, device: u8, source: IpAddr, target: IpAddr) {
+    pub(super) fn solicit(&mut self, device: u16, source: IpAddr, target: IpAddr) {
         let mut link = Link {
             station: MacAddr::BROADCAST,
             vlan: None,

@@ -266,7 +266,7 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// Hands a frame of which `written` bytes count to its device.
-    pub(super) fn send_frame(&mut self, device: u8, mut frame: D::Frame, written: Option<usize>) {
+    pub(super) fn send_frame(&mut self, device: u16, mut frame: D::Frame, written: Option<usize>) {
         let port = &mut self.ports[usize::from(device)];
         let Some(len) = written else {
             // Cannot be: what is sent is cut to the MTU, and frames hold it.

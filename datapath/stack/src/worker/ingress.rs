@@ -84,7 +84,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let mut link = Link {
             station: frame.header.source,
             vlan: None,
-            device: port as u8,
+            device: port as u16,
         };
         let (mut ether_type, mut payload) = (frame.header.ether_type, frame.payload);
         if ether_type == EtherType::VLAN {
@@ -111,7 +111,8 @@ impl<D: Device, A: App> Worker<D, A> {
                 return Ok(None);
             }
         }
-        if self.local(&packet.header.destination).is_none() {
+        // RFC 9293 3.9.2.3: TCP is for one host, on the link as well.
+        if station.is_multicast() || self.local(&packet.header.destination).is_none() {
             self.counters.drop_not_ours += 1;
             return Ok(None);
         }

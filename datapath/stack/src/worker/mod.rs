@@ -181,10 +181,12 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Resets every connection that is left.
     pub fn abort_all(&mut self, now: Instant) {
         for number in self.open_numbers() {
-            if let Some(flow) = self.flows.open.get_mut(number) {
-                flow.connection.abort();
-            }
-            self.touch(now, number);
+            let Some(flow) = self.flows.open.get_mut(number) else {
+                continue;
+            };
+            let before = flow.connection.state();
+            flow.connection.abort();
+            self.serve(now, number, before);
         }
     }
 
@@ -225,7 +227,13 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Whether something waits for the next turn that neither a frame nor a timer announces.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || self.ports.iter().any(Port::is_stalled)
+        !self.dirty.is_empty() || self.is_stalled()
+    }
+
+    /// Whether a transmit ring has no room: until it has, looking again is of no use.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.ports.iter().any(Port::is_stalled)
     }
 
     /// No later than the first timer, if any is armed.

@@ -57,7 +57,7 @@ impl<D: Device, A: App> Worker<D, A> {
         if self.flows.find(&tuple).is_some() {
             return Err(OpenError::InUse);
         }
-        if self.flows.open.is_full() {
+        if !self.has_room() {
             return Err(OpenError::Full);
         }
         let Some(station) = self.neighbors.find(&remote) else {

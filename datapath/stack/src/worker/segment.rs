@@ -46,7 +46,8 @@ impl<D: Device, A: App> Worker<D, A> {
         match dropped {
             Some(reason) => self.counters.refused[reason as usize] += 1,
             // A router that failed over sends from another station.
-            None => flow.link = arrival.link,
+            None if reply.is_none() => flow.link = arrival.link,
+            None => {}
         }
         self.counters.text_in += flow.connection.counts().bytes_received - received_before;
         if !text.is_empty() {
@@ -116,8 +117,11 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.reply(&Envelope::of(arrival), &header);
             }
             TimeWaitVerdict::Reopen(after) => {
-                self.forget_time_wait(number);
-                self.on_syn(now, arrival, segment, Some(after));
+                // The old one goes only when the new one has a place.
+                if self.admit(&arrival.tuple).is_some() {
+                    self.forget_time_wait(number);
+                    self.on_syn(now, arrival, segment, Some(after));
+                }
             }
         }
     }

@@ -206,7 +206,7 @@ impl<D: Device, A: App> Worker<D, A> {
         if !gone && time_wait.is_none() {
             return;
         }
-        self.counters.retransmissions += u64::from(flow.connection.counts().retransmissions);
+        self.counters.retransmissions += flow.connection.counts().retransmissions;
         flow.connection.release(&mut self.pool);
         self.flows.leave(FlowRef::Open(number));
         let Some(flow) = self.flows.open.remove(number) else {

@@ -83,13 +83,17 @@ impl BlockPool {
     #[must_use]
     pub fn has(&self, purpose: Purpose, count: usize) -> bool {
         match purpose {
-            Purpose::Receive | Purpose::Log => self.free() >= count,
+            Purpose::Receive => self.free() >= count,
+            Purpose::Log => {
+                let most = self.total() - RECEIVE_RESERVE_BLOCKS;
+                self.sending + count <= most && self.free() >= count
+            }
             Purpose::OutOfOrder => {
                 let in_order = LARGEST_TEXT_BLOCKS;
                 self.free() >= RECEIVE_RESERVE_BLOCKS + count && self.may_receive(in_order + count)
             }
             Purpose::Send => {
-                let most = self.total() - RECEIVE_RESERVE_BLOCKS;
+                let most = self.total() - RECEIVE_RESERVE_BLOCKS - LOG_RESERVE_BLOCKS;
                 // What was accepted in this turn may have to be kept yet.
                 let kept = LARGEST_TEXT_BLOCKS + LOG_RESERVE_BLOCKS;
                 self.sending + count <= most && self.free() >= kept + count

@@ -112,6 +112,15 @@ impl SeqRanges {
         slots.get(index).map(|slot| slot.range())
     }
 
+    /// Whether `range` can be added to the ranges there are.
+    #[must_use]
+    pub fn has_room_for(&self, pool: &BlockPool, range: SeqRange) -> bool {
+        self.len() < OUT_OF_ORDER_RANGES
+            || self.iter(pool).any(|other| {
+                other.left.at_or_before(range.right) && range.left.at_or_before(other.right)
+            })
+    }
+
     /// Adds `range`, joined with all it overlaps or touches.
     ///
     /// # Errors

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use wirepath_wire::seq::SeqNum;
 
 use super::{BlockPool, ByteQueue, Purpose, SeqRange, SeqRanges};
-use crate::limits::{BLOCK_SIZE, OUT_OF_ORDER_RANGES, RECEIVE_RESERVE_BLOCKS, SEND_RESERVE_BLOCKS};
+use crate::limits::{
+    BLOCK_SIZE, LOG_RESERVE_BLOCKS, OUT_OF_ORDER_RANGES, RECEIVE_RESERVE_BLOCKS,
+    SEND_RESERVE_BLOCKS,
+};
 
 fn read(queue: &ByteQueue, pool: &BlockPool, mut offset: u32, mut len: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -24,8 +27,7 @@ fn sending_leaves_the_reserve_to_receiving() {
     let mut queue = ByteQueue::default();
     let much = vec![7; pool.total() * BLOCK_SIZE];
     assert!(queue.write(&mut pool, Purpose::Send, 0, &much).is_err());
-    assert_eq!(pool.free(), RECEIVE_RESERVE_BLOCKS);
-    assert!(pool.take(Purpose::OutOfOrder).is_err());
+    assert_eq!(pool.free(), RECEIVE_RESERVE_BLOCKS + LOG_RESERVE_BLOCKS);
     let block = pool.take(Purpose::Receive).expect("the reserve");
     pool.give(block);
     queue.clear(&mut pool);
@@ -156,4 +158,17 @@ proptest! {
         ranges.clear(&mut pool);
         prop_assert_eq!(pool.free(), pool.total());
     }
+}
+
+#[test]
+fn logs_and_text_to_send_leave_the_reserve_to_receiving() {
+    let mut pool = BlockPool::new(256);
+    let take_all = |pool: &mut BlockPool, purpose| {
+        std::iter::from_fn(|| pool.take(purpose).ok()).collect::<Vec<_>>()
+    };
+    let text = take_all(&mut pool, Purpose::Send);
+    assert!(pool.has(Purpose::Log, 2), "what is queued can be sent");
+    let logs = take_all(&mut pool, Purpose::Log);
+    assert!(!text.is_empty() && !logs.is_empty());
+    assert!(pool.may_receive(3));
 }

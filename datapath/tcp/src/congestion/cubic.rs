@@ -58,7 +58,10 @@ impl Cubic {
         }
         match self.slow_start.growth(sample, self.window.smss) {
             Some(growth) => self.window.grow(growth),
-            None => self.window.ssthresh = self.window.cwnd,
+            None => {
+                self.window.ssthresh = self.window.cwnd;
+                self.slow_start = HyStart::new();
+            }
         }
     }
 

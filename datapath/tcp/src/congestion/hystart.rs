@@ -78,7 +78,7 @@ impl HyStart {
         self.last_min = std::mem::replace(&mut self.current_min, NONE);
         self.samples = 0;
         if self.baseline != NONE {
-            self.css_rounds += 1;
+            self.css_rounds = self.css_rounds.saturating_add(1);
         }
     }
 

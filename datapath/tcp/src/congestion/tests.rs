@@ -168,3 +168,51 @@ fn a_rising_round_trip_ends_slow_start() {
         "long before it would have doubled four times"
     );
 }
+
+/// One round trip of eight segments; `seq` is where it begins.
+fn round(congestion: &mut Congestion, seq: &mut u32, rtt: u32) {
+    let end = *seq + 80;
+    for _ in 0..8 {
+        *seq += 10;
+        congestion.on_ack(&AckSample {
+            rtt: Some(rtt),
+            ack: SeqNum::new(*seq),
+            nxt: SeqNum::new(end + 80),
+            ..sample(SMSS)
+        });
+    }
+}
+
+#[test]
+fn slow_starts_without_end_are_counted_without_overflow() {
+    let (mut congestion, mut seq) = (cubic(), 0);
+    for _ in 0..3 {
+        round(&mut congestion, &mut seq, 10_000);
+    }
+    for _ in 0..30 {
+        round(&mut congestion, &mut seq, 60_000);
+    }
+    assert_ne!(congestion.ssthresh(), u32::MAX);
+    for _ in 0..600 {
+        congestion.on_loss(100 * SMSS);
+        congestion.on_recovered(10 * SMSS);
+        round(&mut congestion, &mut seq, 60_000);
+    }
+}
+
+#[test]
+fn an_idle_time_after_slow_start_is_no_loss() {
+    let (mut congestion, mut seq) = (cubic(), 0);
+    for _ in 0..6 {
+        round(&mut congestion, &mut seq, 10_000);
+    }
+    for _ in 0..30 {
+        round(&mut congestion, &mut seq, 60_000);
+    }
+    let before = congestion.ssthresh();
+    congestion.restart(false);
+    for _ in 0..3 {
+        round(&mut congestion, &mut seq, 60_000);
+    }
+    assert!(congestion.ssthresh() >= before, "RFC 5681 4.1");
+}

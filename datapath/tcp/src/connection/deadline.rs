@@ -34,12 +34,11 @@ impl Connection {
             self.pending.insert(Pending::WRITABLE);
         }
         if self.timers.take_due(Timer::Linger, now) {
-            let lasted = self.state == State::TimeWait;
-            self.enter_closed(if lasted {
-                CloseReason::Finished
-            } else {
-                CloseReason::TimedOut
-            });
+            match self.state {
+                State::Closed => self.rcv.clear(pool),
+                State::TimeWait => self.enter_closed(CloseReason::Finished),
+                _ => self.enter_closed(CloseReason::TimedOut),
+            }
         }
     }
 

@@ -53,7 +53,7 @@ pub struct Info {
     /// Bytes of text acknowledged by the peer.
     pub bytes_acked: u64,
     /// Segments sent again.
-    pub retransmissions: u32,
+    pub retransmissions: u64,
 }
 
 impl Connection {

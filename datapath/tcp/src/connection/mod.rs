@@ -113,7 +113,7 @@ pub struct Counts {
     /// Bytes of text acknowledged by the peer.
     pub bytes_acked: u64,
     /// Segments sent again.
-    pub retransmissions: u32,
+    pub retransmissions: u64,
 }
 
 /// What is known of the peer being there.
@@ -234,6 +234,10 @@ impl Connection {
                 "a waiting state has no timer",
             ),
             (
+                self.state != State::Closed || self.unread() == 0 || has_timer,
+                "unread text of a connection that is gone, no timer",
+            ),
+            (
                 !flight || has_timer || self.state == State::TimeWait,
                 "text in flight, no timer",
             ),
@@ -278,6 +282,11 @@ impl Connection {
         }
         self.state = State::Closed;
         self.timers.disarm_all();
+        if self.unread() > 0 {
+            // The application may still read, but not for ever.
+            self.timers
+                .arm(Timer::Linger, self.liveness.heard + self.config.fin_wait_2);
+        }
         self.pending
             .remove(Pending::SYN | Pending::PROBE | Pending::WRITABLE);
     }

@@ -6,7 +6,7 @@ use wirepath_wire::tcp::{Flags, Header, Options, SackBlocks};
 use super::open::syn_window;
 use super::{Connection, Pending};
 use crate::buffer::{BlockPool, Purpose, SeqRange};
-use crate::limits::POOL_RETRY;
+use crate::limits::{POOL_RETRY, SEGMENTS_IN_FLIGHT};
 use crate::rcv::AckDue;
 use crate::snd::Fin;
 use crate::state::State;
@@ -197,7 +197,7 @@ impl Connection {
 
     /// Whether the pool can remember another segment in flight.
     fn may_log(&self, pool: &BlockPool) -> bool {
-        pool.has(Purpose::Log, LOG_BLOCKS)
+        self.recovery.segments() < SEGMENTS_IN_FLIGHT && pool.has(Purpose::Log, LOG_BLOCKS)
     }
 
     /// A window probe (RFC 9293 3.8.6.1, MUST-36) or a keep-alive (3.8.4, SHLD-12).
@@ -281,8 +281,11 @@ impl Connection {
         most: u32,
     ) -> Outgoing {
         let mut outgoing = self.segment(now, pool, left, Flags::ACK);
-        if left.before(self.snd.nxt) {
-            // What is sent again was cut when there was no SACK to tell, and must fit as it is.
+        // What is sent again was cut when there was no SACK to tell, and must fit as it is; and a
+        // peer with a tiny MSS must not have its text cut to crumbs by what it says itself.
+        let smss = usize::from(self.negotiated.smss());
+        let crowded = 2 * outgoing.header.options.emitted_len() > smss;
+        if left.before(self.snd.nxt) || crowded {
             outgoing.header.options.sack = SackBlocks::default();
         }
         let options = outgoing.header.options.emitted_len() as u32;

@@ -238,6 +238,14 @@ impl Recovery {
         }
     }
 
+    /// Segments in flight that are remembered one by one.
+    pub(crate) fn segments(&self) -> u32 {
+        match self {
+            Self::NewReno(_) => 0,
+            Self::Sack(r) => r.segments(),
+        }
+    }
+
     /// The last segment in flight, for a probe.
     pub(crate) fn last(&self, pool: &BlockPool) -> Option<SeqRange> {
         match self {

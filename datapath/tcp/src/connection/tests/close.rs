@@ -406,3 +406,18 @@ fn an_idle_connection_waits_for_ever_without_a_timer() {
     let never: Option<Instant> = None;
     assert_eq!(pair.client.connection.next_deadline(), never);
 }
+
+#[test]
+fn text_that_nobody_reads_does_not_keep_what_is_over() {
+    let mut pair = Pair::established(Config::default(), Config::default());
+    pair.server.reads = false;
+    pair.server.connection.shutdown();
+    pair.run(100);
+    pair.client.send(b"text");
+    pair.client.connection.shutdown();
+    pair.run(200_000);
+    assert_eq!(pair.server.connection.state(), State::Closed);
+    assert_eq!(pair.server.connection.unread(), 0);
+    let end = Event::Closed(CloseReason::Finished);
+    assert_eq!(pair.server.events.last(), Some(&end));
+}
