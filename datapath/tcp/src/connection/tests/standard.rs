@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use wirepath_wire::seq::SeqNum;
+
 use super::pair::{PATH, Pair};
 use super::trace::{ISS, Trace, line, plain};
-use crate::config::Config;
+use crate::config::{Config, CongestionControl};
+use crate::congestion::{AckSample, Congestion};
 use crate::connection::Connection;
+use crate::isn::Secret;
 use crate::negotiated::Path;
-use crate::time::Millis;
+use crate::time::{Instant, Millis};
 
 /// An active open on `path`, whose SYN is sent.
 fn open_on(path: Path, config: Config) -> Trace {
@@ -157,4 +161,110 @@ fn a_timestamp_on_an_ack_of_nothing_new_gives_no_sample() {
     let before = trace.end.connection.info().srtt;
     trace.exchange(". 1+0 ack 1 ts 1001/1077", &[]);
     assert_eq!(trace.end.connection.info().srtt, before, "RFC 7323 4.1");
+}
+
+#[test]
+fn a_tail_loss_probe_takes_new_text_when_there_is_some() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
+    trace.send(12_000);
+    assert_eq!(trace.sent().len(), 10);
+    trace.after(10, &["+10 . 10001+1000 ack 1"]);
+    assert_eq!(trace.end.connection.counts().retransmissions, 0);
+}
+
+#[test]
+fn timestamps_begin_elsewhere_for_each_tuple_and_secret() {
+    let of = |key: u8, tuple: u32| Secret::new([key; 16]).ts_offset(&tuple);
+    assert_eq!(of(7, 1), of(7, 1));
+    assert_ne!(of(7, 1), of(7, 2), "RFC 7323 7.1");
+    assert_ne!(of(7, 1), of(8, 1));
+    let isn = Secret::new([7; 16]).isn(Instant::ZERO, &1_u32);
+    assert_ne!(of(7, 1), isn.value(), "one says nothing of the other");
+}
+
+#[test]
+fn a_time_out_leaves_cubic_one_segment_and_seven_tenths() {
+    let config = Config {
+        congestion: CongestionControl::Cubic,
+        ..plain()
+    };
+    let mut trace = Trace::server(config);
+    trace.send(10_000);
+    assert_eq!(trace.sent().len(), 10);
+    trace.after(200, &["+200 . 1+1000 ack 1"]);
+    let info = trace.end.connection.info();
+    assert_eq!((info.cwnd, info.ssthresh), (1_000, Some(7_000)), "4.8");
+}
+
+/// CUBIC with a segment of 1,000 bytes, and an ACK of `newly_acked` at `seconds`.
+fn cubic_ack(newly_acked: u32, seconds: u64) -> (Congestion, AckSample) {
+    let sample = AckSample {
+        now: Instant::from_millis(seconds * 1_000),
+        newly_acked,
+        cwnd_limited: true,
+        rtt: Some(100_000),
+        srtt: 100_000,
+        ack: SeqNum::new(0),
+        nxt: SeqNum::new(0),
+    };
+    (Congestion::new(CongestionControl::Cubic, 1_000), sample)
+}
+
+#[test]
+fn hystart_grows_by_eight_segments_an_ack_at_most() {
+    let (mut cubic, ack) = cubic_ack(20_000, 0);
+    cubic.on_ack(&ack);
+    assert_eq!(cubic.cwnd(), 18_000, "RFC 9406 4.2: L");
+}
+
+#[test]
+fn cubic_grows_by_half_a_window_a_round_trip_at_most() {
+    let (mut cubic, ack) = cubic_ack(1_000, 0);
+    cubic.on_loss(100_000);
+    cubic.on_ack(&ack);
+    let (_, late) = cubic_ack(1_000, 1_000);
+    for _ in 0..70 {
+        cubic.on_ack(&late);
+    }
+    assert!((104_000..=105_500).contains(&cubic.cwnd()), "RFC 9438 4.4");
+}
+
+#[test]
+fn time_in_which_cwnd_was_not_used_gives_cubic_no_growth() {
+    let (mut cubic, ack) = cubic_ack(1_000, 0);
+    cubic.on_loss(100_000);
+    cubic.on_ack(&ack);
+    let (_, late) = cubic_ack(1_000, 1_000);
+    cubic.on_ack(&AckSample {
+        cwnd_limited: false,
+        ..late
+    });
+    cubic.on_ack(&late);
+    assert!((70_000..70_100).contains(&cubic.cwnd()), "RFC 9438 5.8");
+}
+
+#[test]
+fn a_round_trip_that_falls_again_goes_back_to_slow_start() {
+    let (mut cubic, ack) = cubic_ack(1_000, 0);
+    let mut seq = SeqNum::new(0);
+    let mut round = |rtt| {
+        let before = cubic.cwnd();
+        let end = seq + before;
+        while seq.before(end) {
+            seq += 1_000;
+            let nxt = seq + cubic.cwnd();
+            cubic.on_ack(&AckSample {
+                rtt: Some(rtt),
+                ack: seq,
+                nxt,
+                ..ack
+            });
+        }
+        (cubic.cwnd() - before) * 10 / before
+    };
+    assert_eq!([round(100_000), round(100_000)], [10, 10], "it doubles");
+    round(113_000);
+    assert!(round(113_000) <= 3, "a quarter of that");
+    round(100_000);
+    assert_eq!(round(100_000), 10, "RFC 9406 4.2");
 }
