@@ -3,6 +3,7 @@
 mod crates;
 mod marks;
 mod modules;
+mod rfc;
 mod shell;
 mod size;
 mod unsafety;
@@ -35,4 +36,5 @@ pub const ALL: &[Rule] = &[
     crates::direction,
     crates::lints,
     shell::strict,
+    rfc::requirements,
 ];

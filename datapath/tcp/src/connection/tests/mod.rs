@@ -13,6 +13,7 @@ mod pair;
 mod random;
 mod reset;
 mod retransmit;
+mod standard;
 mod time_wait;
 mod trace;
 mod window;
