@@ -4,12 +4,15 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 use hashbrown::HashTable;
+use wirepath_tcp::buffer::BlockPool;
 use wirepath_tcp::connection::Connection;
 use wirepath_tcp::half_open::HalfOpen;
 use wirepath_tcp::isn::Secret;
+use wirepath_tcp::time::Instant;
 use wirepath_tcp::time_wait::TimeWait;
 use wirepath_wire::tuple::Tuple;
 
+use crate::app::Socket;
 use crate::limits::Capacity;
 use crate::link::Link;
 use crate::listeners::{Keyed, ListenerId};
@@ -66,6 +69,25 @@ pub(crate) struct OpenFlow<S> {
     pub(crate) dirty: bool,
     pub(crate) connection: Connection,
     pub(crate) session: S,
+}
+
+impl<S> OpenFlow<S> {
+    /// The connection as its application sees it, for one call, and the application's session.
+    pub(crate) fn socket<'a>(
+        &'a mut self,
+        now: Instant,
+        pool: &'a mut BlockPool,
+    ) -> (Socket<'a>, &'a mut S) {
+        let socket = Socket {
+            now,
+            tuple: &self.tuple,
+            listener: self.listener,
+            connection: &mut self.connection,
+            pool,
+            closes: false,
+        };
+        (socket, &mut self.session)
+    }
 }
 
 /// A flow that is over but for the last segments.

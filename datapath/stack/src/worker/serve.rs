@@ -7,7 +7,7 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
 use super::Worker;
-use crate::app::{App, Socket};
+use crate::app::App;
 use crate::flows::{FlowRef, TimeWaitFlow};
 use crate::wheel::TimerId;
 
@@ -31,15 +31,8 @@ impl<D: Device, A: App> Worker<D, A> {
         if let Some(flow) = self.flows.open.get_mut(number)
             && flow.connection.state().is_synchronized()
         {
-            let mut socket = Socket {
-                now,
-                tuple: &flow.tuple,
-                listener: flow.listener,
-                connection: &mut flow.connection,
-                pool: &mut self.pool,
-                closes: false,
-            };
-            self.app.on_writable(&mut socket, &mut flow.session);
+            let (mut socket, session) = flow.socket(now, &mut self.pool);
+            self.app.on_writable(&mut socket, session);
             socket.finish();
         }
         self.serve(now, number, before);
@@ -57,23 +50,16 @@ impl<D: Device, A: App> Worker<D, A> {
             let Some(event) = flow.connection.poll_event() else {
                 break;
             };
-            let mut socket = Socket {
-                now,
-                tuple: &flow.tuple,
-                listener: flow.listener,
-                connection: &mut flow.connection,
-                pool: &mut self.pool,
-                closes: false,
-            };
+            let (mut socket, session) = flow.socket(now, &mut self.pool);
             match event {
                 Event::Connected => {
                     self.counters.opened += 1;
-                    self.app.on_open(&mut socket, &mut flow.session);
+                    self.app.on_open(&mut socket, session);
                 }
-                Event::Writable => self.app.on_writable(&mut socket, &mut flow.session),
-                Event::PeerClosed => self.app.on_peer_closed(&mut socket, &mut flow.session),
+                Event::Writable => self.app.on_writable(&mut socket, session),
+                Event::PeerClosed => self.app.on_peer_closed(&mut socket, session),
                 Event::Closed(reason) => {
-                    self.app.on_closed(&flow.tuple, &mut flow.session, reason);
+                    self.app.on_closed(socket.tuple, session, reason);
                     self.count_closed(reason);
                     continue;
                 }
@@ -90,18 +76,11 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
-        let mut socket = Socket {
-            now,
-            tuple: &flow.tuple,
-            listener: flow.listener,
-            connection: &mut flow.connection,
-            pool: &mut self.pool,
-            closes: false,
-        };
+        let (mut socket, session) = flow.socket(now, &mut self.pool);
         let opens = !before.is_synchronized();
         if opens && socket.connection.poll_event() == Some(Event::Connected) {
             self.counters.opened += 1;
-            self.app.on_open(&mut socket, &mut flow.session);
+            self.app.on_open(&mut socket, session);
         }
         let is_for_nobody = self.draining || socket.connection.state() == State::Closed;
         let used = if is_for_nobody {
@@ -109,7 +88,7 @@ impl<D: Device, A: App> Worker<D, A> {
         } else if socket.closes {
             0
         } else {
-            self.app.on_text(&mut socket, &mut flow.session, text)
+            self.app.on_text(&mut socket, session, text)
         };
         socket.connection.settle(socket.pool, text, used);
         socket.finish();
@@ -125,19 +104,12 @@ impl<D: Device, A: App> Worker<D, A> {
             let text = &text[..text.len().min(self.chunk.len())];
             let len = text.len();
             self.chunk[..len].copy_from_slice(text);
-            let mut socket = Socket {
-                now,
-                tuple: &flow.tuple,
-                listener: flow.listener,
-                connection: &mut flow.connection,
-                pool: &mut self.pool,
-                closes: false,
-            };
+            let (mut socket, session) = flow.socket(now, &mut self.pool);
             let text = &self.chunk[..len];
             let used = if self.draining {
                 len
             } else {
-                self.app.on_text(&mut socket, &mut flow.session, text)
+                self.app.on_text(&mut socket, session, text)
             };
             socket.connection.consume(socket.pool, used.min(len));
             socket.finish();
