@@ -41,7 +41,7 @@ pub(crate) struct Rcv {
     ranges: SeqRanges,
     /// Where text arrived out of order, the newest first: each in a range of its own, unless all
     /// else before it is acknowledged.
-    newest: [SeqNum; 3],
+    newest: [SeqNum; SackBlocks::MAX],
     /// What came twice and was not told yet: RFC 2883.
     duplicate: Option<SeqRange>,
     /// Sequence number of the peer's FIN, once seen.
@@ -66,7 +66,7 @@ impl Rcv {
             read: unknown,
             queue: ByteQueue::default(),
             ranges: SeqRanges::default(),
-            newest: [unknown; 3],
+            newest: [unknown; SackBlocks::MAX],
             duplicate: None,
             fin: None,
             acked: unknown,

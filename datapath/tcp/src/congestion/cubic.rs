@@ -9,7 +9,7 @@ use crate::time::Instant;
 const C: f64 = 0.4;
 /// beta_cubic: RFC 9438 4.6.
 const BETA: f64 = 0.7;
-/// alpha_cubic, as long as W_est is below W_max: RFC 9438 4.3.
+/// alpha_cubic, as long as W_est is below cwnd_prior: RFC 9438 4.3.
 const ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Cubic {
     slow_start: HyStart,
     /// W_max in segments; 0 before the first loss.
     w_max: f32,
+    /// cwnd_prior in segments: cwnd when it was last reduced.
+    prior: f32,
     /// K in seconds.
     k: f32,
     /// W_est in segments: what Reno would have.
@@ -34,6 +36,7 @@ impl Cubic {
             window: Window::new(smss),
             slow_start: HyStart::new(),
             w_max: 0.0,
+            prior: 0.0,
             k: 0.0,
             w_est: 0.0,
             credit: 0.0,
@@ -81,7 +84,9 @@ impl Cubic {
 
     pub(super) fn undo(&mut self) {
         self.window.undo();
-        // W_max stays: RFC 9438 4.9 lets what was reached count.
+        // RFC 9438 4.9: what was reached counts again.
+        let window = self.window.cwnd as f32 / self.window.smss as f32;
+        self.w_max = self.w_max.max(window);
         self.epoch = Instant::NEVER;
     }
 
@@ -103,6 +108,7 @@ impl Cubic {
         } else {
             window
         };
+        self.prior = window;
         self.epoch = Instant::NEVER;
         self.credit = 0.0;
         self.window.reduce((f64::from(flight_size) * BETA) as u32);
@@ -120,11 +126,7 @@ impl Cubic {
         let rtt = f64::from(sample.srtt) / 1e6;
         let (k, w_max) = (f64::from(self.k), f64::from(self.w_max));
         let cubic = |t: f64| C * (t - k).powi(3) + w_max;
-        let alpha = if f64::from(self.w_est) < w_max {
-            ALPHA
-        } else {
-            1.0
-        };
+        let alpha = if self.w_est < self.prior { ALPHA } else { 1.0 };
         self.w_est += (alpha * acked / window) as f32;
         // RFC 9438 4.3: where Reno would have more, be as Reno.
         let w_est = f64::from(self.w_est);

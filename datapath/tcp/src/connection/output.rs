@@ -13,8 +13,8 @@ use crate::state::State;
 use crate::time::Instant;
 use crate::timers::Timer;
 
-/// SACK blocks beside timestamps: what fits into 40 bytes of options (RFC 2018 3).
-const SACK_BLOCKS: usize = 3;
+/// SACK blocks without and beside timestamps: what fits into 40 bytes of options (RFC 2018 3).
+const SACK_BLOCKS: [usize; 2] = [SackBlocks::MAX, 3];
 
 /// Blocks that one more segment in flight may take to be remembered: one, and an index.
 const LOG_BLOCKS: usize = 2;
@@ -326,7 +326,8 @@ impl Connection {
             ..Options::default()
         };
         if self.negotiated.sack && self.rcv.has_news() {
-            options.sack = self.rcv.sack_blocks(pool, SACK_BLOCKS);
+            let most = SACK_BLOCKS[usize::from(self.negotiated.timestamps())];
+            options.sack = self.rcv.sack_blocks(pool, most);
         }
         let window = self.rcv.offer(self.negotiated.rcv_scale);
         self.timers.disarm(Timer::DelayedAck);

@@ -249,9 +249,14 @@ impl SackRecovery {
         let Some(probe) = self.probe.filter(|probe| event.ack.at_or_after(probe.end)) else {
             return outcome;
         };
-        self.probe = None;
         let advances = event.ack.after(event.flight.left);
-        if probe.resent && !duplicate && advances && event.ack.after(probe.end) {
+        let repaired = probe.resent && !duplicate && event.ack.after(probe.end);
+        // One copy may still be under way, and its DSACK: the next ACK tells.
+        let undecided = probe.resent && !duplicate && advances && !repaired;
+        if !undecided {
+            self.probe = None;
+        }
+        if repaired {
             outcome.loss = Some(event.flight.len());
         }
         outcome

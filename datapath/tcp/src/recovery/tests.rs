@@ -231,7 +231,10 @@ fn a_probe_is_for_the_end_of_a_flight_that_nothing_else_tells_of() {
         .recovery
         .on_probe(&mut sender.pool, SeqNum::new(4_000), Some(now));
     assert_eq!(after(&sender), None, "one at a time");
-    sender.ack(140, 4_000, &[]);
+    // The ACK of the probe does not say which copy arrived; the first beyond it does, by no DSACK.
+    assert_eq!(sender.ack(140, 4_000, &[]).loss, None);
+    sender.send();
+    assert_eq!(sender.ack(160, 5_000, &[]).loss, Some(1_000));
     sender.send();
     assert!(after(&sender).is_some());
 }

@@ -116,18 +116,19 @@ fn sack_blocks_name_the_newest_first() {
         "P. 301+10 ack 1",
         &[". 1+0 ack 1 sack 301-311 sack 201-211 sack 101-111"],
     );
+    // Without timestamps four fit.
     trace.exchange(
         "P. 401+10 ack 1",
-        &[". 1+0 ack 1 sack 401-411 sack 301-311 sack 201-211"],
+        &[". 1+0 ack 1 sack 401-411 sack 301-311 sack 201-211 sack 101-111"],
     );
     trace.exchange(
         "P. 111+10 ack 1",
-        &[". 1+0 ack 1 sack 101-121 sack 401-411 sack 301-311"],
+        &[". 1+0 ack 1 sack 101-121 sack 401-411 sack 301-311 sack 201-211"],
     );
     // What arrives in order is in no block: the newest stays.
     trace.exchange(
         "P. 1+10 ack 1",
-        &[". 1+0 ack 11 sack 101-121 sack 401-411 sack 301-311"],
+        &[". 1+0 ack 11 sack 101-121 sack 401-411 sack 301-311 sack 201-211"],
     );
     trace.exchange(
         ". 11+90 ack 1",
