@@ -20,7 +20,10 @@ pub enum SteerError {
         what: &'static str,
     },
     /// The kernel did not take the program.
-    #[error("cannot load the XDP program: {0:#}; Linux 5.9 or later with BPF is needed")]
+    #[error(
+        "cannot load the XDP program: {0:#}; Linux 5.9 or later with BPF is needed, and CAP_PERFMON \
+         beside CAP_BPF where it does not run as root"
+    )]
     Load(#[source] libbpf_rs::Error),
     /// There is no interface of that name in this network namespace.
     #[error("no interface {0} here; `ip link` lists those there are")]

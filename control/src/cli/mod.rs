@@ -65,10 +65,15 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // Alternate: with all causes, in one line.
-            Self::Usage(error) | Self::Other(error) => write!(f, "{error:#}"),
+        let (Self::Usage(error) | Self::Other(error)) = self;
+        let mut text = error.to_string();
+        // With all causes, in one line; many errors tell theirs themselves.
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            if !text.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
         }
+        f.write_str(&text)
     }
 }
 

@@ -1,9 +1,11 @@
 //! `wirepath echo`, `discard` and `chargen`.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::ValueEnum;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wirepath_apps::Service;
@@ -210,7 +212,9 @@ async fn serve(args: &Args, service: Service) -> Result<(), Failure> {
         result = api::serve(&control, state) => result?,
         () = runtime.watch() => {}
     }
-    Ok(runtime.stop().await?)
+    let interface = args.interface.as_str();
+    let stopped = runtime.stop().await;
+    Ok(stopped.with_context(|| format!("the server on {interface} failed"))?)
 }
 
 async fn any([interrupt, terminate]: &mut [Signal; 2]) -> &'static str {
@@ -220,16 +224,15 @@ async fn any([interrupt, terminate]: &mut [Signal; 2]) -> &'static str {
     }
 }
 
+/// Says that all is ready, to whoever listens: a server serves without a terminal as well.
 fn announce(runtime: &Runtime, control: &ControlSocket) {
+    let mut out = std::io::stdout().lock();
     let mode = runtime
         .mode()
         .map_or_else(String::new, |mode| format!(" in {mode} mode"));
     for (endpoint, service) in runtime.endpoints() {
-        println!(
-            "{} at {endpoint} on {}{mode}",
-            service.name(),
-            runtime.interface()
-        );
+        let (service, interface) = (service.name(), runtime.interface());
+        let _ = writeln!(out, "{service} at {endpoint} on {interface}{mode}");
     }
-    println!("control socket {}", control.path().display());
+    let _ = writeln!(out, "control socket {}", control.path().display());
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 use super::Failure;
 use crate::api::{Client, Details, Flow, running_servers};
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn ask(args: &Args) -> anyhow::Result<Vec<Flow>> {
     let sockets = match &args.control {
         Some(path) => vec![path.clone()],
-        None => running_servers()?,
+        None => running_servers().context("cannot look for servers in /run/wirepath")?,
     };
     if sockets.is_empty() {
         return Err(anyhow!(

@@ -16,7 +16,7 @@ pub enum StartError {
     )]
     NoAddress(String),
     /// An address that was given names no single host.
-    #[error("{0} cannot be served: it names no single host; give a unicast address")]
+    #[error("{0} cannot be served: it names no single host on a link; give a unicast address")]
     BadAddress(IpAddr),
     /// The interface is no Ethernet.
     #[error("interface {0} has no Ethernet address; only Ethernet interfaces are supported")]

@@ -121,14 +121,22 @@ fn choose_addresses(
     if asked.is_empty() {
         return Err(StartError::NoAddress(options.interface.clone()));
     }
-    if let Some(&address) = asked.iter().find(|address| !ip::is_unicast(**address)) {
+    let serves = |address: &&IpAddr| ip::is_unicast(**address) && !address.is_loopback();
+    if let Some(&address) = asked.iter().find(|address| !serves(address)) {
         return Err(StartError::BadAddress(address));
     }
     let local = |&address| LocalAddress {
         address,
         owned: !kernel.contains(&address),
     };
-    Ok(asked.iter().map(local).collect())
+    let mut addresses: Vec<LocalAddress> = Vec::with_capacity(asked.len());
+    for address in asked.iter().map(local) {
+        // Said twice, it is still one.
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
 }
 
 fn endpoints(options: &ServerOptions, addresses: &[LocalAddress]) -> Vec<(SocketAddr, Service)> {
