@@ -21,8 +21,8 @@ pub enum SteerError {
     },
     /// The kernel did not take the program.
     #[error(
-        "cannot load the XDP program: {0:#}; Linux 5.9 or later with BPF is needed, and CAP_PERFMON \
-         beside CAP_BPF where it does not run as root"
+        "cannot load the XDP program: {0:#}; Linux 5.9 or later with BPF is needed, and beside \
+         CAP_BPF also CAP_PERFMON where it does not run as root"
     )]
     Load(#[source] libbpf_rs::Error),
     /// There is no interface of that name in this network namespace.
