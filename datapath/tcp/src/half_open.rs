@@ -8,7 +8,7 @@ use wirepath_wire::tcp::{
 
 use crate::config::Config;
 use crate::connection::{Connection, HandshakeDone};
-use crate::negotiated::Path;
+use crate::negotiated::{Path, ts_value};
 use crate::reset;
 use crate::rtt::Rto;
 use crate::time::Instant;
@@ -116,7 +116,7 @@ impl HalfOpen {
     #[must_use]
     pub fn syn_ack(&self, now: Instant, config: &Config, path: Path) -> Header {
         let scaled = config.window_scaling && self.window_scale.is_some();
-        let value = (now.as_millis() as u32).wrapping_add(self.ts_offset);
+        let value = ts_value(now, self.ts_offset);
         let timestamps = Timestamps {
             value,
             echo: self.ts_value,

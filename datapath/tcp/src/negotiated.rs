@@ -103,9 +103,9 @@ impl Negotiated {
         self.ts_offset
     }
 
-    /// TSval now: a clock of 1 ms with an offset of the connection's own (RFC 7323 5.4).
+    /// TSval now.
     pub(crate) fn ts_now(&self, now: Instant) -> u32 {
-        (now.as_millis() as u32).wrapping_add(self.ts_offset)
+        ts_value(now, self.ts_offset)
     }
 
     /// The option to send on every segment once agreed upon: RFC 7323 3.2.
@@ -129,4 +129,9 @@ impl Negotiated {
         self.ts_recent = value;
         self.ts_recent_at = now;
     }
+}
+
+/// TSval: a clock of 1 ms with an offset of the connection's own (RFC 7323 5.4).
+pub(crate) fn ts_value(now: Instant, offset: u32) -> u32 {
+    (now.as_millis() as u32).wrapping_add(offset)
 }

@@ -4,6 +4,7 @@ use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Flags, Header, Options, Segment, Timestamps, UnscaledWindow};
 
 use crate::limits::CHALLENGE_ACK_INTERVAL;
+use crate::negotiated::ts_value;
 use crate::time::{Instant, Millis};
 
 /// A connection in TIME-WAIT.
@@ -79,7 +80,7 @@ impl TimeWait {
     }
 
     fn ack(&self, now: Instant) -> Header {
-        let value = (now.as_millis() as u32).wrapping_add(self.ts_offset);
+        let value = ts_value(now, self.ts_offset);
         let timestamps = self.timestamps.then_some(Timestamps {
             value,
             echo: self.ts_recent,
