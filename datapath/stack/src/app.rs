@@ -1,7 +1,7 @@
 //! What a service on the stack is: a few methods that the worker calls, in order of time.
 
 use wirepath_tcp::buffer::BlockPool;
-use wirepath_tcp::connection::{CloseReason, Connection};
+use wirepath_tcp::connection::{CloseReason, Connection, SoftError};
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
@@ -30,6 +30,27 @@ pub trait App {
     /// There is room to send again, after [`Socket::send`] took less than it was given.
     fn on_writable(&mut self, socket: &mut Socket<'_>, session: &mut Self::Session) {
         let _ = (socket, session);
+    }
+
+    /// The peer has urgent text: RFC 9293 3.8.5. It comes in line; [`Socket::urgent_left`] tells
+    /// where it ends.
+    fn on_urgent(&mut self, socket: &mut Socket<'_>, session: &mut Self::Session) {
+        let _ = (socket, session);
+    }
+
+    /// The peer has not answered for a while: R1 of RFC 9293 3.8.3. The connection goes on trying.
+    fn on_retransmitting(&mut self, socket: &mut Socket<'_>, session: &mut Self::Session) {
+        let _ = (socket, session);
+    }
+
+    /// The network could not deliver a segment: RFC 9293 3.9.1.8. The connection goes on.
+    fn on_soft_error(
+        &mut self,
+        socket: &mut Socket<'_>,
+        session: &mut Self::Session,
+        error: SoftError,
+    ) {
+        let _ = (socket, session, error);
     }
 
     /// The peer has closed and all its text was taken. By default so do we.
@@ -95,6 +116,20 @@ impl Socket<'_> {
             return 0;
         }
         self.connection.send(self.pool, text)
+    }
+
+    /// As [`send`](Self::send), and the peer is told that `text` is urgent: RFC 9293 3.8.5.
+    pub fn send_urgent(&mut self, text: &[u8]) -> usize {
+        if self.closes {
+            return 0;
+        }
+        self.connection.send_urgent(self.pool, text)
+    }
+
+    /// Bytes up to the end of the peer's urgent text that were not taken; 0 when there is none.
+    #[must_use]
+    pub fn urgent_left(&self) -> u32 {
+        self.connection.urgent_left()
     }
 
     /// Bytes that [`send`](Self::send) would take.

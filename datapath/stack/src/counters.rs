@@ -61,6 +61,7 @@ counters! {
     neighbor_advertisements: "Neighbor solicitations answered",
     echo_replies: "ICMP echo requests answered",
     icmp_errors: "ICMP errors about a segment of ours",
+    icmp_ignored: "ICMP errors that quote nothing in flight, and Source Quench",
     drop_not_ours: "Frames for an address or protocol that is not ours",
     drop_bad_source: "Segments from an address that names no single host, or is our own",
     drop_half_open_full: "SYNs refused because too many handshakes were unfinished",

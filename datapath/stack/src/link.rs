@@ -32,7 +32,14 @@ pub struct LocalAddress {
 
 /// Link-layer addresses of neighbors, mirrored from the kernel or learned from their answers.
 #[derive(Debug)]
-pub(crate) struct Neighbors(HashMap<IpAddr, MacAddr, Keyed>);
+pub(crate) struct Neighbors(HashMap<IpAddr, Neighbor, Keyed>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Neighbor {
+    station: Option<MacAddr>,
+    /// Whether it was asked and has not answered.
+    asked: bool,
+}
 
 impl Neighbors {
     pub(crate) fn new(secret: Secret) -> Self {
@@ -42,10 +49,25 @@ impl Neighbors {
         ))
     }
 
+    /// Takes note that the link was asked for a neighbor.
+    pub(crate) fn ask(&mut self, address: IpAddr) {
+        if let Some(neighbor) = self.entry(address) {
+            neighbor.asked = true;
+        }
+    }
+
+    /// Whether the neighbor was asked and has not answered.
+    pub(crate) fn is_asked(&self, address: &IpAddr) -> bool {
+        self.0.get(address).is_some_and(|neighbor| neighbor.asked)
+    }
+
     /// Remembers a neighbor; one too many is left out.
     pub(crate) fn learn(&mut self, address: IpAddr, station: MacAddr) {
-        if self.0.len() < limits::NEIGHBORS || self.0.contains_key(&address) {
-            self.0.insert(address, station);
+        if let Some(neighbor) = self.entry(address) {
+            *neighbor = Neighbor {
+                station: Some(station),
+                asked: false,
+            };
         }
     }
 
@@ -54,6 +76,16 @@ impl Neighbors {
     }
 
     pub(crate) fn find(&self, address: &IpAddr) -> Option<MacAddr> {
-        self.0.get(address).copied()
+        self.0.get(address)?.station
+    }
+
+    /// The entry of a neighbor, if there is one or room for one. Those that never answered make
+    /// room.
+    fn entry(&mut self, address: IpAddr) -> Option<&mut Neighbor> {
+        if self.0.len() >= limits::NEIGHBORS && !self.0.contains_key(&address) {
+            self.0.retain(|_, neighbor| neighbor.station.is_some());
+        }
+        let has_room = self.0.len() < limits::NEIGHBORS || self.0.contains_key(&address);
+        has_room.then(|| self.0.entry(address).or_default())
     }
 }

@@ -34,6 +34,9 @@ pub struct Config {
     pub keep_alive: Option<KeepAlive>,
     /// Congestion control: RFC 9293 3.8.2 (MUST-19) asks for RFC 5681, and allows others (MAY-18).
     pub congestion: CongestionControl,
+    /// Try shorter segments when the path swallows long ones and no router says so: RFC 4821. Off
+    /// by default: most lost text is lost for other reasons.
+    pub path_probing: bool,
     /// Nagle's algorithm: RFC 9293 3.7.4 (SHLD-7); off sends every byte at once (MUST-17).
     pub nagle: bool,
     /// Offer and accept timestamps: RFC 7323 3.
@@ -90,6 +93,7 @@ impl Default for Config {
             fin_wait_2: Millis::from_secs(60),
             keep_alive: None,
             congestion: CongestionControl::default(),
+            path_probing: false,
             nagle: true,
             timestamps: true,
             sack: true,

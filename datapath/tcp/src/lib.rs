@@ -14,6 +14,7 @@ pub mod half_open;
 pub mod isn;
 pub mod limits;
 mod negotiated;
+mod path_mtu;
 mod rcv;
 mod recovery;
 pub mod reset;

@@ -49,6 +49,14 @@ pub const SEGMENTS_IN_FLIGHT: u32 = 4_096;
 /// Duplicate ACKs that start a fast retransmit: RFC 5681 3.2.
 pub const DUPLICATE_ACK_THRESHOLD: u8 = 3;
 
+/// R1: expiries of the timer for the same segment after which the application and the link layer
+/// hear of it (RFC 9293 3.8.3, SHLD-10).
+pub const R1_RETRANSMISSIONS: u8 = 3;
+
+/// Expiries of the timer for the same segment after which the path may be a black hole for long
+/// ones (RFC 4821 7.7).
+pub const BLACK_HOLE_RETRIES: u8 = 2;
+
 /// Least time between two ACKs that answer unacceptable segments, per connection: RFC 5961 7.
 pub const CHALLENGE_ACK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(500);
 

@@ -44,6 +44,8 @@ pub(crate) struct Rcv {
     newest: [SeqNum; SackBlocks::MAX],
     /// What came twice and was not told yet: RFC 2883.
     duplicate: Option<SeqRange>,
+    /// RCV.UP: the number after the last urgent byte, or one that was read already.
+    up: SeqNum,
     /// Sequence number of the peer's FIN, once seen.
     fin: Option<SeqNum>,
     /// RCV.NXT of the last segment that went out: Last.ACK.sent of RFC 7323 4.3.
@@ -68,6 +70,7 @@ impl Rcv {
             ranges: SeqRanges::default(),
             newest: [unknown; SackBlocks::MAX],
             duplicate: None,
+            up: unknown,
             fin: None,
             acked: unknown,
             ack_due: AckDue::No,
@@ -83,6 +86,7 @@ impl Rcv {
         self.irs = irs;
         self.nxt = irs + 1;
         self.read = self.nxt;
+        self.up = self.nxt;
         self.acked = self.nxt;
         self.edge = self.nxt + offered;
     }
@@ -174,7 +178,7 @@ impl Rcv {
     /// The application took `used` bytes of the `text` it read in place; the rest is kept.
     pub(crate) fn settle(&mut self, pool: &mut BlockPool, text: &[u8], used: usize) {
         let used = used.min(text.len());
-        self.read += used as u32;
+        self.pass(used as u32);
         self.queue.advance(pool, used as u32);
         // `accept` made sure of the blocks, and sending cannot take the reserve.
         let kept = self.queue.write(pool, Purpose::Receive, 0, &text[used..]);
@@ -191,10 +195,30 @@ impl Rcv {
     /// The application took `count` bytes of what [`peek`](Self::peek) showed.
     pub(crate) fn consume(&mut self, pool: &mut BlockPool, count: u32) {
         let count = count.min(self.unread());
-        self.read += count;
+        self.pass(count);
         self.queue.advance(pool, count);
         self.release_if_idle(pool);
         self.note_room();
+    }
+
+    /// The application took `count` bytes more.
+    fn pass(&mut self, count: u32) {
+        self.read += count;
+        // Kept near, or after 2^31 bytes it would seem to lie ahead.
+        self.up = self.up.latest(self.read);
+    }
+
+    /// The peer says that its text is urgent up to `up`. Whether that is news.
+    pub(crate) fn note_urgent(&mut self, up: SeqNum) -> bool {
+        let up = self.fin.map_or(up, |fin| up.earliest(fin));
+        let advances = up.after(self.up);
+        self.up = self.up.latest(up);
+        advances
+    }
+
+    /// Bytes up to the end of the urgent text that the application has not taken.
+    pub(crate) fn urgent_left(&self) -> u32 {
+        self.up.bytes_since(self.read)
     }
 
     /// The peer's FIN stands at `seq`. Remembered until all text before it is there, unless some

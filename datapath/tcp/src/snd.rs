@@ -41,6 +41,8 @@ pub(crate) struct Snd {
     pub(crate) iss: SeqNum,
     /// MAX.SND.WND: the largest window seen (RFC 5961 5.2, and silly-window avoidance).
     pub(crate) max_wnd: u32,
+    /// SND.UP: the number after the last urgent byte, or one that is acknowledged.
+    pub(crate) up: SeqNum,
     /// Text from SND.UNA on.
     queue: ByteQueue,
     queued: u32,
@@ -62,6 +64,7 @@ impl Snd {
             wl2: SeqNum::default(),
             iss,
             max_wnd: 0,
+            up: iss,
             queue: ByteQueue::default(),
             queued: 0,
             fin: Fin::None,
@@ -162,6 +165,7 @@ impl Snd {
         self.queue.advance(pool, text);
         self.queued -= text;
         self.una = ack;
+        self.up = self.up.latest(ack);
         self.syn_acked = true;
         if fin_acked {
             self.fin = Fin::Acked;

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use wirepath_device::{Device, Frame};
+use wirepath_tcp::time::Instant;
 use wirepath_wire::Error;
 use wirepath_wire::arp::{self, Operation};
 use wirepath_wire::ethernet::{EtherType, MacAddr};
@@ -14,6 +15,7 @@ use wirepath_wire::ndp::{self, Advertisement, Solicitation};
 
 use super::Worker;
 use crate::app::App;
+use crate::flows::FlowRef;
 use crate::link::Link;
 
 /// Hop limit of neighbor discovery, which no router passes on: RFC 4861 7.1.
@@ -28,7 +30,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return Ok(());
         }
         match packet.operation {
-            Operation::Reply => self.learn_neighbor(packet.sender.into(), packet.sender_mac),
+            Operation::Reply => self.on_neighbor(packet.sender.into(), packet.sender_mac),
             Operation::Request => {
                 let reply = packet.reply(self.mac(link));
                 self.answer(link, EtherType::ARP, |buffer| reply.emit(buffer));
@@ -38,17 +40,22 @@ impl<D: Device, A: App> Worker<D, A> {
         Ok(())
     }
 
-    pub(super) fn on_icmp(&mut self, link: Link, packet: &Packet<'_>) -> Result<(), Error> {
+    pub(super) fn on_icmp(
+        &mut self,
+        now: Instant,
+        link: Link,
+        packet: &Packet<'_>,
+    ) -> Result<(), Error> {
         match packet.header.source {
             IpAddr::V4(_) => match icmp::parse(packet)? {
                 icmp::Message::EchoRequest(echo) => self.on_echo(link, packet, &echo),
                 icmp::Message::EchoReply(_) => self.counters.drop_not_ours += 1,
-                icmp::Message::Report(report) => self.on_report(&report),
+                icmp::Message::Report(report) => self.on_report(now, &report),
             },
             IpAddr::V6(_) => match icmpv6::parse(packet)? {
                 icmpv6::Message::EchoRequest(echo) => self.on_echo(link, packet, &echo),
                 icmpv6::Message::EchoReply(_) => self.counters.drop_not_ours += 1,
-                icmpv6::Message::Report(report) => self.on_report(&report),
+                icmpv6::Message::Report(report) => self.on_report(now, &report),
                 icmpv6::Message::Neighbor(message) => self.on_ndp(link, packet, &message),
             },
         }
@@ -82,12 +89,24 @@ impl<D: Device, A: App> Worker<D, A> {
         self.counters.echo_replies += 1;
     }
 
-    /// An error about a segment of ours. All are soft (RFC 5927 4.2): the timers find out.
-    fn on_report(&mut self, report: &Report) {
-        if self.flows.find(&report.quote.tuple).is_some() {
-            self.counters.icmp_errors += 1;
-        } else {
+    /// An error about a segment of ours: RFC 9293 3.9.2.2 (MUST-54). What is half-open or over has
+    /// nobody to tell.
+    fn on_report(&mut self, now: Instant, report: &Report) {
+        let found = self.flows.find(&report.quote.tuple);
+        let flow = match found {
+            Some(FlowRef::Open(number)) => self.flows.open.get_mut(number).zip(Some(number)),
+            _ => None,
+        };
+        let Some((flow, number)) = flow else {
             self.counters.drop_not_ours += 1;
+            return;
+        };
+        let before = flow.connection.state();
+        if flow.connection.on_icmp_error(now, report, &mut self.pool) {
+            self.counters.icmp_errors += 1;
+            self.serve(now, number, before);
+        } else {
+            self.counters.icmp_ignored += 1;
         }
     }
 
@@ -99,7 +118,7 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             ndp::Message::Advertisement(advertisement) => {
                 if let Some(mac) = advertisement.target_mac {
-                    self.learn_neighbor(advertisement.target.into(), mac);
+                    self.on_neighbor(advertisement.target.into(), mac);
                 }
             }
         }
@@ -141,6 +160,7 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// Asks the link for the station of `target`, which must be a neighbor.
     pub(super) fn solicit(&mut self, device: u16, source: IpAddr, target: IpAddr) {
+        self.neighbors.ask(target);
         let mut link = Link {
             station: MacAddr::BROADCAST,
             vlan: None,
@@ -169,10 +189,35 @@ impl<D: Device, A: App> Worker<D, A> {
         }
     }
 
-    /// Remembers the station of a neighbor, as the kernel or the neighbor itself told it.
+    /// Remembers the station of a neighbor, as the kernel told it.
     pub fn learn_neighbor(&mut self, address: IpAddr, station: MacAddr) {
         if ip::is_unicast(address) && !station.is_multicast() {
             self.neighbors.learn(address, station);
+        }
+    }
+
+    /// A neighbor says where it is. Who was not asked is not believed.
+    fn on_neighbor(&mut self, address: IpAddr, station: MacAddr) {
+        if self.neighbors.is_asked(&address) {
+            self.learn_neighbor(address, station);
+        } else {
+            self.counters.drop_not_ours += 1;
+        }
+    }
+
+    /// Nothing is acknowledged: the peer may have moved to another station (RFC 9293 3.8.3,
+    /// MUST-20).
+    pub(super) fn reconsider_link(&mut self, number: u32) {
+        let Some(flow) = self.flows.open.get_mut(number) else {
+            return;
+        };
+        let (local, remote) = (flow.tuple.local.address, flow.tuple.remote.address);
+        if let Some(station) = self.neighbors.find(&remote) {
+            flow.link.station = station;
+        }
+        let device = flow.link.device;
+        if self.owns(&local) {
+            self.solicit(device, local, remote);
         }
     }
 

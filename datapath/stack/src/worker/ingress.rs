@@ -33,19 +33,19 @@ impl<D: Device, A: App> Worker<D, A> {
         };
         let received = self.ports[port].device.receive(&mut batch);
         if received > 0 {
-            self.parse_all(port, &batch);
+            self.parse_all(now, port, &batch);
             self.process_all(now, &batch);
         }
         self.ports[port].put_back(batch);
         received
     }
 
-    fn parse_all(&mut self, port: usize, batch: &Batch<D::Frame>) {
+    fn parse_all(&mut self, now: Instant, port: usize, batch: &Batch<D::Frame>) {
         self.arrivals.clear();
         for (number, frame) in batch.frames().iter().enumerate() {
             self.counters.frames_in += 1;
             self.counters.bytes_in += frame.bytes().len() as u64;
-            match self.parse(port, number, frame.bytes()) {
+            match self.parse(now, port, number, frame.bytes()) {
                 Ok(Some(arrival)) => self.arrivals.push(arrival),
                 Ok(None) => {}
                 Err(error) => self.counters.malformed[error.index()] += 1,
@@ -70,6 +70,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Reads a frame. What is not TCP is answered here and now.
     fn parse(
         &mut self,
+        now: Instant,
         port: usize,
         number: usize,
         bytes: &[u8],
@@ -104,7 +105,7 @@ impl<D: Device, A: App> Worker<D, A> {
         match packet.header.protocol {
             Protocol::TCP => {}
             Protocol::ICMP | Protocol::ICMPV6 => {
-                return self.on_icmp(link, &packet).map(|()| None);
+                return self.on_icmp(now, link, &packet).map(|()| None);
             }
             _ => {
                 self.counters.drop_not_ours += 1;

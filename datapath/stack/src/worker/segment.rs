@@ -51,7 +51,7 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         self.counters.text_in += flow.connection.counts().bytes_received - received_before;
         if !text.is_empty() {
-            self.show_text(now, number, before, text);
+            self.show_text(now, number, text);
         }
         if let Some(header) = reply {
             self.reply(&Envelope::of(arrival), &header);

@@ -56,7 +56,10 @@ impl<D: Device, A: App> Worker<D, A> {
                     self.counters.opened += 1;
                     self.app.on_open(&mut socket, session);
                 }
+                Event::Urgent => self.app.on_urgent(&mut socket, session),
                 Event::Writable => self.app.on_writable(&mut socket, session),
+                Event::Retransmitting => self.app.on_retransmitting(&mut socket, session),
+                Event::SoftError(error) => self.app.on_soft_error(&mut socket, session, error),
                 Event::PeerClosed => self.app.on_peer_closed(&mut socket, session),
                 Event::Closed(reason) => {
                     self.app.on_closed(socket.tuple, session, reason);
@@ -70,17 +73,20 @@ impl<D: Device, A: App> Worker<D, A> {
         self.touch(now, number);
     }
 
-    /// Offers text where it lies in its frame. The handshake may have ended with the same segment:
-    /// the application is told of that first.
-    pub(super) fn show_text(&mut self, now: Instant, number: u32, before: State, text: &[u8]) {
+    /// Offers text where it lies in its frame. The handshake may have ended with the same segment,
+    /// or its text be urgent: the application is told of that first.
+    pub(super) fn show_text(&mut self, now: Instant, number: u32, text: &[u8]) {
         let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
         let (mut socket, session) = flow.socket(now, &mut self.pool);
-        let opens = !before.is_synchronized();
-        if opens && socket.connection.poll_event() == Some(Event::Connected) {
-            self.counters.opened += 1;
-            self.app.on_open(&mut socket, session);
+        while let Some(event) = socket.connection.poll_early_event() {
+            if event == Event::Connected {
+                self.counters.opened += 1;
+                self.app.on_open(&mut socket, session);
+            } else {
+                self.app.on_urgent(&mut socket, session);
+            }
         }
         let is_for_nobody = self.draining || socket.connection.state() == State::Closed;
         let used = if is_for_nobody {

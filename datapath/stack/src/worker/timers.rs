@@ -32,6 +32,9 @@ impl<D: Device, A: App> Worker<D, A> {
         };
         let before = flow.connection.state();
         flow.connection.on_deadline(now, &mut self.pool);
+        if flow.connection.is_retransmitting() {
+            self.reconsider_link(number);
+        }
         self.serve(now, number, before);
     }
 

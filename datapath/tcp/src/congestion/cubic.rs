@@ -44,6 +44,10 @@ impl Cubic {
         }
     }
 
+    pub(super) const fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
     pub(super) const fn window(&self) -> &Window {
         &self.window
     }

@@ -60,6 +60,11 @@ impl Congestion {
         }
     }
 
+    /// Segments are of another size from now on, in bytes.
+    pub(crate) fn set_smss(&mut self, smss: u32) {
+        each!(self, c => c.window_mut().smss = smss);
+    }
+
     /// New text was acknowledged outside of a recovery.
     pub(crate) fn on_ack(&mut self, sample: &AckSample) {
         each!(self, c => c.on_ack(sample));

@@ -21,6 +21,10 @@ impl NewReno {
         }
     }
 
+    pub(super) const fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
     pub(super) const fn window(&self) -> &Window {
         &self.window
     }

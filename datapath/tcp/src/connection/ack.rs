@@ -94,15 +94,20 @@ impl Connection {
             ..self.look(now)
         };
         let outcome = self.recovery.on_ack(pool, &event);
+        self.path.on_arrived(outcome.longest + self.options_len());
         if advances {
             self.on_new_ack(now, ack, pool);
         }
         self.heed(now, &outcome, advances);
+        if outcome.found_loss {
+            self.doubt_path(now, pool);
+        }
     }
 
     fn on_new_ack(&mut self, now: Instant, ack: SeqNum, pool: &mut BlockPool) {
         let queued = self.snd.queued();
         self.snd.acknowledge(pool, ack);
+        self.path.on_ack(ack);
         self.counts.bytes_acked += u64::from(queued - self.snd.queued());
         self.liveness.retries = 0;
         self.liveness.unanswered = Instant::NEVER;
@@ -139,6 +144,9 @@ impl Connection {
         let event = self.look(now);
         let outcome = self.recovery.on_reordering_timeout(pool, &event);
         self.heed(now, &outcome, false);
+        if outcome.found_loss {
+            self.doubt_path(now, pool);
+        }
     }
 
     /// Does what recovery concluded.
@@ -151,6 +159,7 @@ impl Connection {
             undo,
             progress,
             wait,
+            ..
         } = outcome;
         let flight = self.snd.flight().len();
         if let Some(flight_size) = loss {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{CloseReason, Connection, Pending};
 use crate::buffer::BlockPool;
+use crate::limits::R1_RETRANSMISSIONS;
 use crate::rcv::AckDue;
 use crate::state::State;
 use crate::time::Instant;
@@ -60,6 +61,9 @@ impl Connection {
             return;
         }
         self.liveness.retries = self.liveness.retries.saturating_add(1);
+        if self.liveness.retries == R1_RETRANSMISSIONS {
+            self.pending.insert(Pending::RETRANSMITTING);
+        }
         self.rtt.back_off();
         if handshake {
             self.pending.insert(Pending::SYN);
@@ -72,8 +76,15 @@ impl Connection {
             self.timers.disarm(Timer::TailProbe);
             self.pending.remove(Pending::TAIL_PROBE);
             self.congestion.on_timeout(flight.len(), first);
+            self.doubt_path(now, pool);
         }
         self.arm_retransmit(now);
+    }
+
+    /// Whether R1 is reached: the way to the peer may have changed (RFC 9293 3.8.3, MUST-20).
+    #[must_use]
+    pub fn is_retransmitting(&self) -> bool {
+        self.liveness.retries >= R1_RETRANSMISSIONS
     }
 
     /// RFC 9293 3.8.6.1: probes go on as long as they are answered (MUST-37).

@@ -56,6 +56,7 @@ impl Connection {
             self.rcv.ack_due = AckDue::Now;
             return Ok(&[]);
         }
+        self.check_urgent(segment);
         let text = self.take_text(segment, pool)?;
         self.take_fin(now, segment);
         self.arm_delayed_ack(now);
@@ -161,7 +162,7 @@ impl Connection {
         Err(Stop::Drop(DropReason::UnexpectedSyn))
     }
 
-    /// Seventh, process the segment text. (The sixth step, URG, delivers in line: RFC 6093 3.)
+    /// Seventh, process the segment text.
     fn take_text<'a>(
         &mut self,
         segment: &Segment<'a>,

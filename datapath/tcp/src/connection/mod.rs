@@ -2,6 +2,7 @@
 
 mod ack;
 mod deadline;
+mod icmp;
 mod info;
 mod input;
 mod open;
@@ -9,9 +10,11 @@ mod output;
 mod syn_sent;
 #[cfg(test)]
 mod tests;
+mod urgent;
 mod user;
 mod verdict;
 
+pub use icmp::SoftError;
 pub use info::Info;
 pub use open::HandshakeDone;
 pub(crate) use open::syn_window;
@@ -22,7 +25,8 @@ use wirepath_wire::seq::SeqNum;
 
 use crate::config::Config;
 use crate::congestion::Congestion;
-use crate::negotiated::{Negotiated, Path};
+use crate::negotiated::Negotiated;
+use crate::path_mtu::PathMtu;
 use crate::rcv::Rcv;
 use crate::recovery::Recovery;
 use crate::rtt::RttEstimator;
@@ -49,6 +53,9 @@ bitflags::bitflags! {
         const DETACHED = 0x80;
         /// A tail loss probe is to be sent.
         const TAIL_PROBE = 0x100;
+        const URGENT = 0x200;
+        const RETRANSMITTING = 0x400;
+        const SOFT_ERROR = 0x800;
     }
 }
 
@@ -57,6 +64,14 @@ bitflags::bitflags! {
 pub enum Event {
     /// The handshake is done.
     Connected,
+    /// The peer has urgent text, up to a new place: RFC 9293 3.8.5 (MUST-32). See
+    /// [`Connection::urgent_left`].
+    Urgent,
+    /// Nothing was acknowledged for R1 = [`limits::R1_RETRANSMISSIONS`](crate::limits): RFC 9293
+    /// 3.8.3 (SHLD-9). The connection goes on trying until R2.
+    Retransmitting,
+    /// The network could not deliver a segment: RFC 9293 3.9.1.8 (MUST-47). The connection goes on.
+    SoftError(SoftError),
     /// There is room again after [`Connection::send`] took less than it was given.
     Writable,
     /// The peer has closed, and all it sent is read (RFC 9293 3.6).
@@ -157,14 +172,16 @@ pub struct Connection {
     cwnd_limited: bool,
     timers: Timers,
     negotiated: Negotiated,
-    path: Path,
+    path: PathMtu,
+    /// The last soft error.
+    soft_error: Option<SoftError>,
     liveness: Liveness,
     config: Config,
     counts: Counts,
 }
 
 // On the way to 512 bytes with its share of the tables (issue #5).
-const _: () = assert!(size_of::<Connection>() <= 616);
+const _: () = assert!(size_of::<Connection>() <= 720);
 
 impl Connection {
     /// Its state.
@@ -187,15 +204,33 @@ impl Connection {
 
     /// The next thing to tell the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let told = [
-            (Pending::CONNECTED, Event::Connected),
+        let meanwhile = [
             (Pending::WRITABLE, Event::Writable),
+            (Pending::RETRANSMITTING, Event::Retransmitting),
+        ];
+        let end = [
             (Pending::PEER_CLOSED, Event::PeerClosed),
             (Pending::CLOSED, Event::Closed(self.close_reason)),
         ];
-        let (flag, event) = told
-            .into_iter()
-            .find(|&(flag, _)| self.pending.contains(flag))?;
+        self.poll_early_event()
+            .or_else(|| self.poll_one_of(&meanwhile))
+            .or_else(|| self.poll_soft_error())
+            .or_else(|| self.poll_one_of(&end))
+    }
+
+    /// As [`poll_event`](Self::poll_event), of what the application must know before it is shown
+    /// the text of the segment that told it.
+    pub fn poll_early_event(&mut self) -> Option<Event> {
+        self.poll_one_of(&[
+            (Pending::CONNECTED, Event::Connected),
+            (Pending::URGENT, Event::Urgent),
+        ])
+    }
+
+    fn poll_one_of(&mut self, told: &[(Pending, Event)]) -> Option<Event> {
+        let &(flag, event) = told
+            .iter()
+            .find(|&&(flag, _)| self.pending.contains(flag))?;
         // The peer's end comes after all it said.
         let waits = matches!(event, Event::PeerClosed | Event::Closed(_));
         if waits && self.unread() > 0 {
@@ -288,7 +323,7 @@ impl Connection {
                 .arm(Timer::Linger, self.liveness.heard + self.config.fin_wait_2);
         }
         self.pending
-            .remove(Pending::SYN | Pending::PROBE | Pending::WRITABLE);
+            .remove(Pending::SYN | Pending::PROBE | Pending::WRITABLE | Pending::RETRANSMITTING);
     }
 
     /// As [`enter_closed`](Self::enter_closed), and the peer is told by an RST.

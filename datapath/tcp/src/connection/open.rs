@@ -7,6 +7,7 @@ use super::{CloseReason, Connection, Counts, Liveness, Pending};
 use crate::config::Config;
 use crate::congestion::Congestion;
 use crate::negotiated::{Negotiated, Path};
+use crate::path_mtu::PathMtu;
 use crate::rcv::Rcv;
 use crate::recovery::Recovery;
 use crate::rtt::RttEstimator;
@@ -61,8 +62,8 @@ impl Connection {
     /// Takes the peer's SYN in, on either kind of open.
     pub(super) fn on_peer_syn(&mut self, now: Instant, syn: &Header) {
         self.negotiated
-            .on_syn(now, &syn.options, &self.config, self.path);
-        self.congestion = Congestion::new(self.config.congestion, self.negotiated.smss());
+            .on_syn(now, &syn.options, &self.config, self.path.link());
+        self.congestion = Congestion::new(self.config.congestion, self.segment_limit());
         self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
         let offered = u32::from(syn_window(&self.config).0);
         let most = self.negotiated.rcv_scale.bytes(UnscaledWindow(u16::MAX));
@@ -87,7 +88,8 @@ impl Connection {
             cwnd_limited: false,
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),
-            path,
+            path: PathMtu::new(path),
+            soft_error: None,
             liveness: Liveness {
                 heard: now,
                 unanswered: Instant::NEVER,

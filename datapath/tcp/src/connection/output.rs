@@ -69,8 +69,17 @@ impl Connection {
 
     /// SMSS in bytes: RFC 9293 3.7.1, without the options that every segment carries (MUST-16).
     pub(super) fn effective_mss(&self) -> u16 {
-        let timestamps = if self.negotiated.timestamps() { 12 } else { 0 };
-        self.negotiated.smss() - timestamps
+        self.segment_limit() - self.options_len() as u16
+    }
+
+    /// Bytes of options that every segment carries.
+    pub(super) const fn options_len(&self) -> u32 {
+        if self.negotiated.timestamps() { 12 } else { 0 }
+    }
+
+    /// Text and options that a segment may hold: what the peer takes and what the path carries.
+    pub(super) fn segment_limit(&self) -> u16 {
+        self.negotiated.smss().min(self.path.limit())
     }
 
     fn reset_segment(&mut self, now: Instant) -> Option<Outgoing> {
@@ -111,7 +120,7 @@ impl Connection {
         let scaling = self.negotiated.scaling;
         let options = Options {
             // RFC 9293 3.7.1 (MUST-14, SHLD-5, MUST-67).
-            mss: Some(self.path.mss),
+            mss: Some(self.path.link().mss),
             window_scale: scaling.then(|| self.config.window_scale()),
             sack_permitted: self.negotiated.sack,
             timestamps: self.negotiated.timestamps_option(now),
@@ -236,6 +245,9 @@ impl Connection {
             self.timers.arm(Timer::Memory, now + POOL_RETRY);
             return None;
         }
+        if self.path.try_to_raise(now) {
+            self.heed_segment_size();
+        }
         let idle = self.snd.una == self.snd.nxt;
         if idle && now.since(self.liveness.spoke) > self.rtt.rto().duration() {
             // RFC 5681 4.1: a window that was not used for an RTO says nothing.
@@ -283,13 +295,13 @@ impl Connection {
         let mut outgoing = self.segment(now, pool, left, Flags::ACK);
         // What is sent again was cut when there was no SACK to tell, and must fit as it is; and a
         // peer with a tiny MSS must not have its text cut to crumbs by what it says itself.
-        let smss = usize::from(self.negotiated.smss());
+        let smss = usize::from(self.segment_limit());
         let crowded = 2 * outgoing.header.options.emitted_len() > smss;
         if left.before(self.snd.nxt) || crowded {
             outgoing.header.options.sack = SackBlocks::default();
         }
         let options = outgoing.header.options.emitted_len() as u32;
-        let mss = u32::from(self.negotiated.smss()).saturating_sub(options);
+        let mss = u32::from(self.segment_limit()).saturating_sub(options);
         let text_end = self.snd.text_end();
         let right = (left + most.min(mss)).earliest(text_end).latest(left);
         outgoing.text = SeqRange { left, right };
@@ -331,7 +343,7 @@ impl Connection {
         }
         let window = self.rcv.offer(self.negotiated.rcv_scale);
         self.timers.disarm(Timer::DelayedAck);
-        let header = Header {
+        let mut header = Header {
             seq,
             ack: self.rcv.nxt,
             flags,
@@ -339,6 +351,7 @@ impl Connection {
             urgent: 0,
             options,
         };
+        self.mark_urgent(&mut header);
         Outgoing {
             header,
             text: SeqRange {

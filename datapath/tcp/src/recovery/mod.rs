@@ -78,6 +78,8 @@ pub(crate) struct AckEvent {
 pub(crate) struct AckOutcome {
     /// Bytes that arrived and had not before.
     pub(crate) delivered: u32,
+    /// The longest segment of those, in bytes.
+    pub(crate) longest: u32,
     /// The round-trip time of what was sent last of that, in microseconds, unless it is ambiguous.
     pub(crate) rtt: Option<u32>,
     /// FlightSize, when a loss was found that congestion control must hear of.
@@ -175,7 +177,7 @@ impl Recovery {
     pub(crate) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, now: Instant) {
         match self {
             Self::NewReno(r) => r.on_resent(end),
-            Self::Sack(r) => r.on_resent(pool, now),
+            Self::Sack(r) => r.on_resent(pool, end, now),
         }
     }
 
@@ -224,7 +226,15 @@ impl Recovery {
     pub(crate) fn resend_all(&mut self, pool: &mut BlockPool, flight: SeqRange) {
         match self {
             Self::NewReno(r) => r.resend_probe(flight),
-            Self::Sack(r) => r.resend_all(pool),
+            Self::Sack(r) => r.resend_longer(pool, 0),
+        }
+    }
+
+    /// Sends again what is longer than `fits` bytes: the path does not carry it.
+    pub(crate) fn resend_longer(&mut self, pool: &mut BlockPool, flight: SeqRange, fits: u32) {
+        match self {
+            Self::NewReno(r) => r.resend_probe(flight),
+            Self::Sack(r) => r.resend_longer(pool, fits),
         }
     }
 

@@ -65,6 +65,7 @@ impl NewReno {
         } = event;
         let mut outcome = AckOutcome {
             delivered: ack.bytes_since(flight.left),
+            longest: ack.bytes_since(flight.left),
             ..AckOutcome::default()
         };
         if outcome.delivered > 0 {

@@ -83,11 +83,11 @@ impl SackRecovery {
         self.board.next_lost(pool).map(|(_, segment)| segment.range)
     }
 
-    /// The segment that [`next_range`](Self::next_range) named was sent again.
-    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, now: Instant) {
+    /// The segment that [`next_range`](Self::next_range) named was sent again, up to `end`.
+    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, now: Instant) {
         if let Some((index, segment)) = self.board.next_lost(pool) {
-            self.prr.on_sent(segment.range.len());
-            self.board.on_resent(pool, index, now);
+            self.prr.on_sent(end.bytes_since(segment.range.left));
+            self.board.on_resent(pool, index, end, now);
             self.unexplained = self.unexplained.saturating_add(1);
         }
     }
@@ -100,10 +100,11 @@ impl SackRecovery {
             rtts,
             ..
         } = event;
-        let (mut delivered, mut rtt) = (0, None);
+        let (mut delivered, mut longest, mut rtt) = (0, 0, None);
         let rack = &mut self.rack;
         let mut arrived = |segment: &SentSegment| {
             delivered += segment.range.len();
+            longest = segment.range.len().max(longest);
             if !segment.is(Mark::AMBIGUOUS) {
                 rtt = Some(now.micros_since(segment.sent_at));
             }
@@ -125,7 +126,7 @@ impl SackRecovery {
         }
         let spurious = twice.is_some_and(|block| self.explain(block));
         let mut outcome = self.conclude_probe(event, twice.is_some());
-        (outcome.delivered, outcome.rtt) = (delivered, rtt);
+        (outcome.delivered, outcome.longest, outcome.rtt) = (delivered, longest, rtt);
         if self.phase != Phase::Open && ack.at_or_after(self.point) {
             outcome.progress = self.finish();
         }
@@ -192,11 +193,12 @@ impl SackRecovery {
         first
     }
 
-    /// All in flight is to be sent again: the peer had no room for it.
-    pub(super) fn resend_all(&mut self, pool: &mut BlockPool) {
+    /// All in flight that is longer than `fits` bytes is to be sent again.
+    pub(super) fn resend_longer(&mut self, pool: &mut BlockPool, fits: u32) {
         for index in 0..self.board.segments() {
             let segment = self.board.get(pool, index);
-            if let Some(segment) = segment.filter(|segment| !segment.is(Mark::SACKED)) {
+            let wanted = |s: &SentSegment| s.range.len() > fits && !s.is(Mark::SACKED);
+            if let Some(segment) = segment.filter(wanted) {
                 self.board.mark_lost(pool, index, &segment);
             }
         }
@@ -221,7 +223,7 @@ impl SackRecovery {
     /// A tail loss probe was sent: new text, or the last segment once more.
     pub(super) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Instant>) {
         if let (Some(now), Some(last)) = (resent, self.board.segments().checked_sub(1)) {
-            self.board.on_resent(pool, last, now);
+            self.board.on_resent(pool, last, nxt, now);
         }
         self.probe = Some(TailProbe {
             end: nxt,

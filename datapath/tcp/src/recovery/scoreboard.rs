@@ -19,6 +19,8 @@ pub(super) struct Scoreboard {
     missing_bytes: u32,
     /// No segment before this index is to be sent again.
     resend_from: u32,
+    /// How far a lost segment was sent again that was too long to go in one piece.
+    cut_at: Option<SeqNum>,
 }
 
 impl Scoreboard {
@@ -94,6 +96,7 @@ impl Scoreboard {
             self.resend_from = self.resend_from.saturating_sub(1);
         }
         self.sacked.remove_before(pool, ack);
+        self.cut_at = self.cut_at.filter(|cut| cut.after(ack));
     }
 
     /// The peer has `block` too; `each` is told every segment that it had not before. A block that
@@ -191,18 +194,22 @@ impl Scoreboard {
         }
         segment.mark.insert(Mark::LOST);
         segment.mark.remove(Mark::RESENT);
+        if self.cut_in(&segment.range).is_some() {
+            self.cut_at = None;
+        }
         self.log.set(pool, index, &segment);
         self.resend_from = self.resend_from.min(index);
     }
 
-    /// The first segment that is lost and was not sent again since.
+    /// The first segment that is lost and was not sent again since, or what is left of it.
     pub(super) fn next_lost(&mut self, pool: &BlockPool) -> Option<(u32, SentSegment)> {
         if self.missing_bytes == 0 {
             return None;
         }
-        while let Some(segment) = self.log.get(pool, self.resend_from) {
+        while let Some(mut segment) = self.log.get(pool, self.resend_from) {
             let lost = segment.is(Mark::LOST) && !segment.is(Mark::SACKED);
             if lost && !segment.is(Mark::RESENT) {
+                segment.range.left = self.cut_in(&segment.range).unwrap_or(segment.range.left);
                 return Some((self.resend_from, segment));
             }
             self.resend_from += 1;
@@ -210,11 +217,22 @@ impl Scoreboard {
         None
     }
 
-    /// The segment at `index` was sent again.
-    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, index: u32, now: Instant) {
+    /// The segment at `index` was sent again up to `end`. Only with its last piece does it count as
+    /// under way.
+    pub(super) fn on_resent(
+        &mut self,
+        pool: &mut BlockPool,
+        index: u32,
+        end: SeqNum,
+        now: Instant,
+    ) {
         let Some(mut segment) = self.log.get(pool, index) else {
             return;
         };
+        self.cut_at = Some(end).filter(|cut| cut.before(segment.range.right));
+        if self.cut_at.is_some() {
+            return;
+        }
         if segment.is(Mark::LOST) && !segment.is(Mark::RESENT) {
             self.missing_bytes = self.missing_bytes.saturating_sub(segment.range.len());
         }
@@ -244,6 +262,11 @@ impl Scoreboard {
         self.log.clear(pool);
         self.sacked.clear(pool);
         *self = Self::default();
+    }
+
+    fn cut_in(&self, range: &SeqRange) -> Option<SeqNum> {
+        let inside = |cut: &SeqNum| cut.after(range.left) && cut.before(range.right);
+        self.cut_at.filter(inside)
     }
 
     /// Takes `bytes` of a segment out of the sums that it counts in.

@@ -4,6 +4,7 @@ mod ack;
 mod attacks;
 mod close;
 mod half_open;
+mod icmp;
 mod keep_alive;
 mod memory;
 mod nagle;
@@ -16,6 +17,7 @@ mod retransmit;
 mod standard;
 mod time_wait;
 mod trace;
+mod urgent;
 mod window;
 mod wrap;
 

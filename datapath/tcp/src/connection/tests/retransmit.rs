@@ -49,7 +49,7 @@ fn text_is_sent_again_ever_more_slowly_and_given_up_at_r2() {
     ];
     let expected = times.map(|time| format!("+{time} P. 1+100 ack 1"));
     assert_eq!(trace.pass(324_599), expected);
-    assert_eq!(trace.events(), []);
+    assert_eq!(trace.events(), [Event::Retransmitting]);
     trace.after(1, &[]);
     assert_eq!(trace.events(), [Event::Closed(CloseReason::TimedOut)]);
 }

@@ -1,7 +1,7 @@
 //! A connection against a peer played by hand, in lines as tcpdump writes them:
 //!
 //! ```text
-//! flags seq+len [ack n] [win n] [mss n] [ws n] [sackok] [ts value/echo] [sack a-b ...]
+//! flags seq+len [ack n] [urg n] [win n] [mss n] [ws n] [sackok] [ts value/echo] [sack a-b ...]
 //! ```
 //!
 //! Flags are `S`, `F`, `R`, `P`, `U` and `.` for ACK. Sequence numbers count from the SYN of
@@ -210,6 +210,18 @@ impl Trace {
         taken
     }
 
+    /// The application sends the next `count` bytes as urgent; all must fit.
+    #[track_caller]
+    pub(super) fn send_urgent(&mut self, count: usize) {
+        let all = text(self.said + count);
+        let End {
+            connection, pool, ..
+        } = &mut self.end;
+        let taken = connection.send_urgent(pool, &all[self.said..]);
+        assert_eq!(taken, count, "no room");
+        self.said += count;
+    }
+
     pub(super) fn shutdown(&mut self) {
         self.end.connection.shutdown();
         self.end.look();
@@ -259,6 +271,7 @@ pub(super) fn parse(line: &str, win: u16) -> Sent {
         let mut number = || words.next().expect(line);
         match word {
             "ack" => header.ack = relative(ISS, number().parse().expect(line)),
+            "urg" => header.urgent = number().parse().expect(line),
             "win" => header.window = UnscaledWindow(number().parse().expect(line)),
             "mss" => options.mss = Some(number().parse().expect(line)),
             "ws" => {
@@ -312,6 +325,9 @@ pub(super) fn line(header: &Header, len: usize) -> String {
     write!(line, " {seq}+{len}").expect("a String");
     if header.flags.contains(Flags::ACK) {
         write!(line, " ack {}", header.ack.distance_from(IRS)).expect("a String");
+    }
+    if header.flags.contains(Flags::URG) {
+        write!(line, " urg {}", header.urgent).expect("a String");
     }
     let Options {
         mss,

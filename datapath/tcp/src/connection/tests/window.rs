@@ -285,7 +285,8 @@ fn a_zero_window_still_takes_acks_and_resets_and_urgent_text() {
         trace
     };
     let mut trace = full();
-    trace.exchange("U. 4097+0 ack 51", &[]);
+    trace.exchange("U. 4097+0 ack 51 urg 9", &[]);
+    assert_eq!(trace.events(), [Event::Urgent]);
     assert_eq!(trace.end.connection.info().send_queue, 50, "MUST-66");
     // The probe's text is refused, its ACK counts.
     trace.exchange("P. 4097+1 ack 101", &[". 101+0 ack 4097"]);
