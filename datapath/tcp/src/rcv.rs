@@ -336,10 +336,10 @@ impl Rcv {
         self.ranges.remove_before(pool, self.nxt);
     }
 
-    /// RFC 9293 3.8.6.3 (SHLD-19): an ACK for every second full segment.
+    /// RFC 9293 3.8.6.3 (SHLD-19): an ACK for every second full segment, and as Linux does it when
+    /// the second is shorter.
     fn ack_every_second(&mut self) {
-        let two_segments = 2 * u32::from(self.full_segment);
-        if self.nxt.bytes_since(self.acked) >= two_segments {
+        if self.nxt.bytes_since(self.acked) > u32::from(self.full_segment) {
             self.ack_due = AckDue::Now;
         }
     }

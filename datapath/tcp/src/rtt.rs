@@ -64,10 +64,13 @@ impl Rto {
 /// Estimates the round-trip time of a connection: RFC 6298.
 #[derive(Debug)]
 pub(crate) struct RttEstimator {
-    /// SRTT in microseconds; 0 before the first sample.
-    srtt: u32,
+    /// SRTT in microseconds; 0 before the first sample. A share of a sample may be far less than
+    /// one of them.
+    srtt: f32,
     /// RTTVAR in microseconds.
-    rttvar: u32,
+    rttvar: f32,
+    /// The last sample, and SRTT and RTTVAR before it.
+    last: (u32, f32, f32),
     /// Least sample, in microseconds; `u32::MAX` before the first.
     min_rtt: u32,
     rto: Rto,
@@ -81,8 +84,9 @@ impl RttEstimator {
     pub(crate) fn new(config: &Config) -> Self {
         let rto = Rto::initial(config);
         Self {
-            srtt: 0,
-            rttvar: 0,
+            srtt: 0.0,
+            rttvar: 0.0,
+            last: (0, 0.0, 0.0),
             min_rtt: u32::MAX,
             rto,
             timed: SeqNum::default(),
@@ -91,11 +95,11 @@ impl RttEstimator {
     }
 
     pub(crate) const fn srtt(&self) -> u32 {
-        self.srtt
+        self.srtt.round() as u32
     }
 
     pub(crate) const fn rttvar(&self) -> u32 {
-        self.rttvar
+        self.rttvar.round() as u32
     }
 
     /// What the reordering window is made of.
@@ -103,7 +107,7 @@ impl RttEstimator {
         let min = self.min_rtt().unwrap_or(UNKNOWN_MIN_RTT);
         Rtts {
             min,
-            smoothed: self.srtt,
+            smoothed: self.srtt(),
         }
     }
 
@@ -137,25 +141,35 @@ impl RttEstimator {
         Some(now.micros_since(sent_at).max(1))
     }
 
-    /// Takes a sample in and ends the back-off: RFC 6298 2.2, 2.3.
-    pub(crate) fn on_sample(&mut self, rtt: u32) {
+    /// Takes a sample of at least one microsecond in and ends the back-off: RFC 6298 2.2, 2.3.
+    /// It weighs as much as its `share`, above 0 to 1, of what was in flight (RFC 7323 4.2).
+    pub(crate) fn on_sample(&mut self, rtt: u32, share: f32) {
         self.min_rtt = self.min_rtt.min(rtt);
-        if self.srtt == 0 {
-            self.srtt = rtt.max(1);
-            self.rttvar = rtt / 2;
+        self.last = (rtt, self.srtt, self.rttvar);
+        let sample = rtt as f32;
+        if self.srtt == 0.0 {
+            (self.srtt, self.rttvar) = (sample, sample / 2.0);
         } else {
-            let error = self.srtt.abs_diff(rtt);
-            self.rttvar = mix(self.rttvar, error, 4);
-            self.srtt = mix(self.srtt, rtt, 8).max(1);
+            let error = (self.srtt - sample).abs();
+            self.rttvar += (error - self.rttvar) * share / 4.0;
+            self.srtt += (sample - self.srtt) * share / 8.0;
         }
+        self.restore();
+    }
+
+    /// The last sample shows that the timer was too hasty: RFC 4015 3.2 (3).
+    pub(crate) fn on_spurious_timeout(&mut self) {
+        let (rtt, srtt, rttvar) = self.last;
+        self.srtt = srtt.max(rtt as f32);
+        self.rttvar = rttvar.max(rtt as f32 / 2.0);
         self.restore();
     }
 
     /// The time-out without back-off.
     pub(crate) fn restore(&mut self) {
-        if self.srtt != 0 {
-            let variation = self.rttvar.saturating_mul(4).max(CLOCK_GRANULARITY);
-            self.rto = self.rto.set(self.srtt.saturating_add(variation));
+        if self.srtt != 0.0 {
+            let variation = self.rttvar().saturating_mul(4).max(CLOCK_GRANULARITY);
+            self.rto = self.rto.set(self.srtt().saturating_add(variation));
         }
     }
 
@@ -171,12 +185,6 @@ impl RttEstimator {
     }
 }
 
-/// (1 - 1/weight) * old + 1/weight * new, rounded to the nearest.
-fn mix(old: u32, new: u32, weight: u64) -> u32 {
-    let sum = u64::from(old) * (weight - 1) + u64::from(new) + weight / 2;
-    u32::try_from(sum / weight).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +193,7 @@ mod tests {
     fn the_first_sample_sets_srtt_and_half_of_it_as_variation() {
         let mut rtt = RttEstimator::new(&Config::default());
         assert_eq!(rtt.rto().micros(), 1_000_000);
-        rtt.on_sample(400_000);
+        rtt.on_sample(400_000, 1.0);
         assert_eq!((rtt.srtt(), rtt.rttvar()), (400_000, 200_000));
         assert_eq!(rtt.rto().micros(), 1_200_000);
     }
@@ -193,7 +201,7 @@ mod tests {
     #[test]
     fn the_timeout_stays_in_its_range_and_doubles() {
         let mut rtt = RttEstimator::new(&Config::default());
-        rtt.on_sample(100);
+        rtt.on_sample(100, 1.0);
         assert_eq!(rtt.rto().micros(), 200_000);
         rtt.back_off();
         assert_eq!(rtt.rto().micros(), 400_000);

@@ -84,16 +84,21 @@ impl Connection {
             return;
         }
         let advances = ack.after(flight.left);
-        if advances {
-            self.sample_rtt(now, segment);
-        }
+        let phase = self.recovery.phase();
         let event = AckEvent {
             ack,
             is_duplicate: self.is_duplicate_ack(segment, window),
             blocks: segment.header.options.sack,
             ..self.look(now)
         };
-        let outcome = self.recovery.on_ack(pool, &event);
+        let mut outcome = self.recovery.on_ack(pool, &event);
+        if advances {
+            self.sample_rtt(now, segment, outcome.rtt);
+            outcome.undo |= self.detect_spurious(phase, segment, pool);
+            if outcome.undo && phase == Phase::Loss {
+                self.rtt.on_spurious_timeout();
+            }
+        }
         self.path.on_arrived(outcome.longest + self.options_len());
         if advances {
             self.on_new_ack(now, ack, pool);
@@ -128,13 +133,15 @@ impl Connection {
 
     /// What there is to see for recovery when no ACK came.
     fn look(&self, now: Instant) -> AckEvent {
+        let smss = u32::from(self.effective_mss());
         AckEvent {
             now,
             ack: self.snd.una,
             flight: self.snd.flight(),
             is_duplicate: false,
             blocks: SackBlocks::default(),
-            smss: u32::from(self.effective_mss()),
+            can_send: self.snd.unsent() >= smss && self.snd.usable() >= smss,
+            smss,
             rtts: self.rtt.rtts(),
         }
     }
@@ -213,25 +220,50 @@ impl Connection {
         }
     }
 
-    /// The segment that was timed gives the finest sample; after a retransmission only the echoed
-    /// timestamp can tell (RFC 7323 4.1).
-    fn sample_rtt(&mut self, now: Instant, segment: &Segment<'_>) {
+    /// The segment that was timed gives the finest sample, be it by the log or by itself; after a
+    /// retransmission only the echoed timestamp can tell (RFC 7323 4.1).
+    fn sample_rtt(&mut self, now: Instant, segment: &Segment<'_>, logged: Option<u32>) {
         let timed = self.rtt.take_sample(now, segment.header.ack);
         let echoed = || {
-            let echo = segment
-                .header
-                .options
-                .timestamps
-                .map(|timestamps| timestamps.echo)?;
+            let echo = self.echo_of(segment)?;
             let millis = self.negotiated.ts_now(now).wrapping_sub(echo);
-            let plausible = self.negotiated.timestamps() && echo != 0 && millis < 600_000;
+            let plausible = echo != 0 && millis < 600_000;
             let retransmitted = self.liveness.retries > 0 || self.recovery.phase() == Phase::Loss;
             (plausible && retransmitted).then(|| millis.max(1) * 1_000)
         };
         // Without a sample the back-off stays: RFC 6298 5.
-        if let Some(rtt) = timed.or_else(echoed) {
-            self.rtt.on_sample(rtt);
+        if let Some(rtt) = logged.or(timed).or_else(echoed) {
+            // RFC 7323 4.2: the samples of one window weigh as much as one.
+            let flight = self.snd.flight();
+            let acked = segment.header.ack.bytes_since(flight.left);
+            let share = acked as f32 / flight.len().max(1) as f32;
+            self.rtt.on_sample(rtt.max(1), share);
         }
+    }
+
+    /// TSecr of a segment, where timestamps were agreed upon.
+    fn echo_of(&self, segment: &Segment<'_>) -> Option<u32> {
+        let timestamps = segment.header.options.timestamps?;
+        self.negotiated.timestamps().then_some(timestamps.echo)
+    }
+
+    /// Eifel detection, RFC 3522 3.2: the first ACK after a retransmission echoes an earlier
+    /// timestamp, so that the first copy has arrived. Whether what was sent again was only late.
+    fn detect_spurious(
+        &mut self,
+        phase: Phase,
+        segment: &Segment<'_>,
+        pool: &mut BlockPool,
+    ) -> bool {
+        let Some(resent) = self.resent_ts.take().filter(|_| phase != Phase::Open) else {
+            return false;
+        };
+        let earlier = |echo: u32| echo != 0 && echo.wrapping_sub(resent).cast_signed() < 0;
+        let spurious = self.echo_of(segment).is_some_and(earlier);
+        if spurious {
+            self.recovery.undo(pool);
+        }
+        spurious
     }
 
     /// RFC 5681 2: the definition of a duplicate acknowledgment. One that says by SACK what else

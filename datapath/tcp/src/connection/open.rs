@@ -89,6 +89,7 @@ impl Connection {
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),
             path: PathMtu::new(path),
+            resent_ts: None,
             soft_error: None,
             liveness: Liveness {
                 heard: now,

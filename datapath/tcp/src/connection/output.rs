@@ -178,6 +178,7 @@ impl Connection {
         self.counts.retransmissions += 1;
         let outgoing = self.text_segment(now, pool, range.left, most);
         self.recovery.on_resent(pool, segment_end(&outgoing), now);
+        self.resent_ts.get_or_insert(self.negotiated.ts_now(now));
         Some(outgoing)
     }
 
@@ -223,6 +224,7 @@ impl Connection {
             let outgoing = self.text_segment(now, pool, self.snd.una, most);
             // How long it is refused says nothing of the path.
             self.rtt.on_retransmitted();
+            self.recovery.on_window_probe(pool);
             return Some(outgoing);
         }
         let before_next = self.snd.nxt - 1;

@@ -58,7 +58,7 @@ impl Connection {
             self.rtt.on_syn_retransmitted();
         }
         if let Some(rtt) = self.rtt.take_sample(now, ack) {
-            self.rtt.on_sample(rtt);
+            self.rtt.on_sample(rtt, 1.0);
         }
         self.snd.acknowledge(pool, ack);
         self.state = State::Established;

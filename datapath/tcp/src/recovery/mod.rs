@@ -1,6 +1,7 @@
 //! Which text to send again. With SACK: RACK-TLP (RFC 8985) and PRR (RFC 9937); without: NewReno
 //! (RFC 6582).
 
+mod frto;
 mod new_reno;
 mod prr;
 mod rack;
@@ -68,6 +69,8 @@ pub(crate) struct AckEvent {
     /// Whether RFC 5681 2 calls it a duplicate.
     pub(crate) is_duplicate: bool,
     pub(crate) blocks: SackBlocks,
+    /// Whether there is new text to send, and room for it.
+    pub(crate) can_send: bool,
     /// SMSS in bytes.
     pub(crate) smss: u32,
     pub(crate) rtts: Rtts,
@@ -205,6 +208,21 @@ impl Recovery {
     pub(crate) fn pace(&mut self, ack: &PrrAck) {
         if let Self::Sack(r) = self {
             r.pace(ack);
+        }
+    }
+
+    /// What was sent again was only late (RFC 3522 3.2): it still is under way.
+    pub(crate) fn undo(&mut self, pool: &mut BlockPool) {
+        match self {
+            Self::NewReno(r) => r.undo(),
+            Self::Sack(r) => r.undo(pool),
+        }
+    }
+
+    /// What was sent last was a window probe: its ACK says nothing of the path.
+    pub(crate) fn on_window_probe(&mut self, pool: &mut BlockPool) {
+        if let Self::Sack(r) = self {
+            r.on_window_probe(pool);
         }
     }
 

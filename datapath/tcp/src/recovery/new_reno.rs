@@ -2,6 +2,7 @@
 
 use wirepath_wire::seq::SeqNum;
 
+use super::frto::{Frto, FrtoAck};
 use super::{AckEvent, AckOutcome, Phase, Progress};
 use crate::buffer::SeqRange;
 use crate::limits::DUPLICATE_ACK_THRESHOLD;
@@ -19,10 +20,11 @@ pub(crate) struct NewReno {
     departed: u32,
     /// SND.NXT at the first duplicate ACK, before limited transmit.
     limited_from: SeqNum,
+    frto: Frto,
 }
 
 impl NewReno {
-    pub(super) const fn new(iss: SeqNum) -> Self {
+    pub(super) fn new(iss: SeqNum) -> Self {
         let resend = SeqRange {
             left: iss,
             right: iss,
@@ -34,12 +36,14 @@ impl NewReno {
             resend,
             departed: 0,
             limited_from: iss,
+            frto: Frto::Off,
         }
     }
 
     /// The next range to send again, if any.
     pub(super) fn next_range(&self) -> Option<SeqRange> {
-        (!self.resend.is_empty()).then_some(self.resend)
+        let waits = self.resend.is_empty() || self.frto.holds();
+        (!waits).then_some(self.resend)
     }
 
     /// Everything up to `end` was sent again.
@@ -68,6 +72,21 @@ impl NewReno {
             longest: ack.bytes_since(flight.left),
             ..AckOutcome::default()
         };
+        let (resent, held) = (self.resend.left, self.frto.holds());
+        let spurious = self.frto.on_ack(FrtoAck {
+            advances: outcome.delivered > 0,
+            covers_all: ack.at_or_after(self.point),
+            // Without SACK only the second ACK tells (RFC 5682 2.1): new text followed the first.
+            original: held && ack.after(resent),
+            can_send: event.can_send,
+        });
+        if spurious {
+            self.undo();
+            outcome.undo = true;
+        } else if held {
+            // The new text that went instead has left the network.
+            self.departed = smss;
+        }
         if outcome.delivered > 0 {
             outcome.progress = self.on_ack(ack, outcome.delivered, smss);
         } else if event.is_duplicate {
@@ -122,8 +141,12 @@ impl NewReno {
                 // Kept near, or after 2^31 bytes it would seem to lie ahead.
                 self.point = self.point.latest(ack);
             }
-            Phase::Loss if all => self.phase = Phase::Open,
-            Phase::Loss => {}
+            Phase::Loss => {
+                self.departed = 0;
+                if all {
+                    self.phase = Phase::Open;
+                }
+            }
             Phase::FastRecovery if all => {
                 self.phase = Phase::Open;
                 self.departed = 0;
@@ -153,7 +176,16 @@ impl NewReno {
         self.departed = 0;
         self.duplicate_acks = 0;
         self.resend = flight;
+        self.frto.on_timeout(first);
         first
+    }
+
+    /// What was sent again was only late.
+    pub(super) fn undo(&mut self) {
+        self.phase = Phase::Open;
+        self.departed = 0;
+        self.frto = Frto::Off;
+        self.resend.left = self.resend.right;
     }
 
     /// Sends all in flight again without a word to congestion control: it was a window probe.

@@ -101,6 +101,11 @@ impl Rack {
         }
     }
 
+    /// What was taken for the arrival of a retransmission was that of the first copy.
+    pub(super) fn forget_arrivals(&mut self) {
+        self.rtt = UNKNOWN;
+    }
+
     /// A recovery is over.
     pub(super) fn on_recovered(&mut self) {
         self.persists = self.persists.saturating_sub(1);

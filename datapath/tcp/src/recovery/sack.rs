@@ -6,6 +6,7 @@ use std::time::Duration;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::SackBlock;
 
+use super::frto::{Frto, FrtoAck};
 use super::prr::{Prr, PrrAck};
 use super::rack::{Rack, Rtts};
 use super::scoreboard::Scoreboard;
@@ -29,6 +30,9 @@ pub(crate) struct SackRecovery {
     undo_from: SeqNum,
     /// Segments sent again since and not told to have come twice; 0 when nothing can be undone.
     unexplained: u16,
+    frto: Frto,
+    /// When the timer expired last.
+    timed_out_at: Instant,
 }
 
 /// A tail loss probe without an answer yet: TLP.end_seq and TLP.is_retrans of RFC 8985 7.
@@ -49,6 +53,8 @@ impl SackRecovery {
             probe: None,
             undo_from: point,
             unexplained: 0,
+            frto: Frto::Off,
+            timed_out_at: Instant::ZERO,
         }
     }
 
@@ -80,6 +86,9 @@ impl SackRecovery {
     }
 
     pub(super) fn next_range(&mut self, pool: &BlockPool) -> Option<SeqRange> {
+        if self.frto.holds() {
+            return None;
+        }
         self.board.next_lost(pool).map(|(_, segment)| segment.range)
     }
 
@@ -101,12 +110,14 @@ impl SackRecovery {
             ..
         } = event;
         let (mut delivered, mut longest, mut rtt) = (0, 0, None);
+        let (mut original, timed_out_at) = (false, self.timed_out_at);
         let rack = &mut self.rack;
         let mut arrived = |segment: &SentSegment| {
             delivered += segment.range.len();
             longest = segment.range.len().max(longest);
             if !segment.is(Mark::AMBIGUOUS) {
                 rtt = Some(now.micros_since(segment.sent_at));
+                original |= segment.sent_at < timed_out_at;
             }
             rack.on_arrival(now, segment, rtts.min);
         };
@@ -125,9 +136,18 @@ impl SackRecovery {
             self.rack.on_duplicate(una, flight.right);
         }
         let spurious = twice.is_some_and(|block| self.explain(block));
+        let late = self.frto.on_ack(FrtoAck {
+            advances: ack.after(flight.left),
+            covers_all: ack.at_or_after(self.point),
+            original,
+            can_send: event.can_send,
+        });
         let mut outcome = self.conclude_probe(event, twice.is_some());
         (outcome.delivered, outcome.longest, outcome.rtt) = (delivered, longest, rtt);
-        if self.phase != Phase::Open && ack.at_or_after(self.point) {
+        if late {
+            self.undo(pool);
+            outcome.undo = true;
+        } else if self.phase != Phase::Open && ack.at_or_after(self.point) {
             outcome.progress = self.finish();
         }
         self.look_for_losses(pool, event, &mut outcome);
@@ -168,6 +188,8 @@ impl SackRecovery {
         if self.phase == Phase::Open {
             (self.undo_from, self.unexplained) = (flight.left, 0);
         }
+        self.frto.on_timeout(first);
+        self.timed_out_at = now;
         self.phase = Phase::Loss;
         self.point = flight.right;
         self.probe = None;
@@ -229,6 +251,22 @@ impl SackRecovery {
             end: nxt,
             resent: resent.is_some(),
         });
+    }
+
+    /// The last segment in flight is a window probe.
+    pub(super) fn on_window_probe(&mut self, pool: &mut BlockPool) {
+        if let Some(last) = self.board.segments().checked_sub(1) {
+            self.board.mark_ambiguous(pool, last);
+        }
+    }
+
+    /// What counts as lost was only late.
+    pub(super) fn undo(&mut self, pool: &mut BlockPool) {
+        self.phase = Phase::Open;
+        self.frto = Frto::Off;
+        self.unexplained = 0;
+        self.rack.forget_arrivals();
+        self.board.forget_losses(pool);
     }
 
     pub(super) fn clear(&mut self, pool: &mut BlockPool) {

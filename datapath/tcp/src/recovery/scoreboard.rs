@@ -241,6 +241,25 @@ impl Scoreboard {
         self.log.set(pool, index, &segment);
     }
 
+    /// The ACK of the segment at `index` says nothing of the path.
+    pub(super) fn mark_ambiguous(&mut self, pool: &mut BlockPool, index: u32) {
+        if let Some(mut segment) = self.log.get(pool, index) {
+            segment.mark.insert(Mark::AMBIGUOUS);
+            self.log.set(pool, index, &segment);
+        }
+    }
+
+    /// What counts as lost, and was not sent again, is under way after all.
+    pub(super) fn forget_losses(&mut self, pool: &mut BlockPool) {
+        self.cut_at = None;
+        while let Some((index, mut segment)) = self.next_lost(pool) {
+            segment.mark.remove(Mark::LOST);
+            self.missing_bytes = self.missing_bytes.saturating_sub(segment.range.len());
+            self.log.set(pool, index, &segment);
+        }
+        self.missing_bytes = 0;
+    }
+
     /// The peer may have thrown away what it acknowledged selectively (RFC 2018 8): forget it.
     pub(super) fn forget_sacks(&mut self, pool: &mut BlockPool) {
         if self.sacked_bytes == 0 {

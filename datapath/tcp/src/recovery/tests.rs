@@ -78,6 +78,7 @@ impl Sender {
             },
             is_duplicate: false,
             blocks: SackBlocks::default(),
+            can_send: true,
             smss: SMSS,
             rtts: Rtts {
                 min: RTT as u32 * 1_000,

@@ -14,6 +14,7 @@ mod pair;
 mod random;
 mod reset;
 mod retransmit;
+mod spurious;
 mod standard;
 mod time_wait;
 mod trace;

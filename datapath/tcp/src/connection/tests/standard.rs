@@ -77,6 +77,22 @@ fn a_syn_echoes_no_timestamp() {
 }
 
 #[test]
+fn every_ack_is_a_sample_and_weighs_its_share_of_the_flight() {
+    let mut trace = open_on(PATH, plain());
+    trace.now = trace.now + Duration::from_millis(100);
+    trace.exchange("S. 0+0 ack 1 mss 1000 sackok", &[". 1+0 ack 1"]);
+    trace.send(4_000);
+    assert_eq!(trace.sent().len(), 4);
+    trace.now = trace.now + Duration::from_millis(180);
+    trace.peer(". 1+0 ack 1001");
+    // A quarter of 1/8 of 80 ms more.
+    assert_eq!(trace.end.connection.info().srtt, 102_500);
+    trace.peer(". 1+0 ack 2501");
+    // Half of 1/8 of 77.5 ms more.
+    assert_eq!(trace.end.connection.info().srtt, 107_344);
+}
+
+#[test]
 fn srtt_and_rttvar_follow_each_sample_by_an_eighth_and_a_quarter() {
     let mut trace = open_on(PATH, plain());
     trace.now = trace.now + Duration::from_millis(100);

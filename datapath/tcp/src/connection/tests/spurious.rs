@@ -1,0 +1,140 @@
+//! Retransmissions that were for nothing: F-RTO (RFC 5682), Eifel (RFC 3522, RFC 4015).
+
+use super::trace::{Trace, plain};
+use crate::config::Config;
+
+fn info(trace: &Trace) -> (u32, Option<u32>, &'static str) {
+    let info = trace.end.connection.info();
+    (info.cwnd, info.ssthresh, info.recovery)
+}
+
+const SACK: &str = "S 0+0 win 60000 mss 1000 sackok";
+const NO_SACK: &str = "S 0+0 win 60000 mss 1000";
+
+/// Ten segments and a tail loss probe are late: the timer expires and the first goes again.
+fn timed_out(config: Config, syn: &str) -> Trace {
+    let mut trace = Trace::accepted(config, syn);
+    trace.send(20_000);
+    assert_eq!(trace.sent().len(), 10);
+    let again = trace.pass(300);
+    let last = again.last().expect("a retransmission");
+    assert!(last.ends_with(" . 1+1000 ack 1"), "{again:?}");
+    assert_eq!(info(&trace).2, "loss");
+    trace
+}
+
+/// Whether it is one of the ten that were late.
+fn is_old(line: &str) -> bool {
+    (0..10).any(|n| line.starts_with(&format!(". {}+", n * 1_000 + 1)))
+}
+
+/// RFC 5682 2.1 (2b): after the first ACK new text goes instead of old.
+fn goes_on_with_new_text(trace: &mut Trace) {
+    trace.peer(". 1+0 ack 1001");
+    let sent = trace.sent();
+    assert!(
+        sent.len() == 2 && !sent.iter().any(|line| is_old(line)),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn late_acks_after_a_time_out_undo_it() {
+    for syn in [SACK, NO_SACK] {
+        let mut trace = timed_out(plain(), syn);
+        let before = 10 * 1_000;
+        goes_on_with_new_text(&mut trace);
+        trace.peer(". 1+0 ack 2001");
+        let (cwnd, ssthresh, recovery) = info(&trace);
+        assert!(cwnd >= before, "{syn}: {cwnd}");
+        assert_eq!((ssthresh, recovery), (None, "open"), "{syn}");
+        trace.peer(". 1+0 ack 4001");
+        let next = trace.sent();
+        assert!(
+            !next.is_empty() && !next.iter().any(|line| is_old(line)),
+            "{next:?}"
+        );
+    }
+}
+
+#[test]
+fn a_duplicate_ack_after_the_first_one_is_a_loss_and_old_text_goes() {
+    let mut trace = timed_out(plain(), SACK);
+    goes_on_with_new_text(&mut trace);
+    trace.peer(". 1+0 ack 1001 sack 11001-12001");
+    assert_eq!(trace.sent()[0], ". 1001+1000 ack 1");
+    assert_eq!(info(&trace).2, "loss");
+    let mut trace = timed_out(plain(), NO_SACK);
+    goes_on_with_new_text(&mut trace);
+    trace.peer(". 1+0 ack 1001");
+    let next = trace.sent();
+    assert_eq!(next, [". 1001+1000 ack 1"]);
+    assert_eq!(info(&trace).2, "loss");
+}
+
+#[test]
+fn an_echo_of_before_the_retransmission_undoes_the_time_out() {
+    let config = Config {
+        timestamps: true,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 win 60000 mss 1000 sackok ts 500/0");
+    trace.send(20_000);
+    assert_eq!(trace.sent().len(), 10);
+    // TSval began at 1,077 and the text went then.
+    trace.pass(1_100);
+    assert_eq!(info(&trace).2, "loss");
+    trace.peer(". 1+0 ack 989 ts 501/1077");
+    let (cwnd, ssthresh, recovery) = info(&trace);
+    assert!(cwnd >= 9_880, "{cwnd}");
+    assert_eq!((ssthresh, recovery), (None, "open"));
+    let rto = trace.end.connection.info().rto;
+    assert!(
+        rto > 3_000_000,
+        "RFC 4015 3.2: the path may be as slow as that: {rto}"
+    );
+}
+
+#[test]
+fn an_echo_of_the_retransmission_is_a_loss() {
+    let config = Config {
+        timestamps: true,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 win 60000 mss 1000 sackok ts 500/0");
+    trace.send(20_000);
+    trace.sent();
+    trace.pass(1_100);
+    let resent = trace
+        .out
+        .last()
+        .expect("a segment")
+        .header
+        .options
+        .timestamps;
+    let resent = resent.expect("agreed upon").value;
+    trace.peer(&format!(". 1+0 ack 989 ts 501/{resent}"));
+    assert_eq!(info(&trace).2, "loss");
+}
+
+#[test]
+fn reordering_that_looked_like_a_loss_is_undone_by_the_echo() {
+    let config = Config {
+        timestamps: true,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 win 60000 mss 1000 ts 500/0");
+    trace.send(20_000);
+    assert_eq!(trace.sent().len(), 10);
+    let before = info(&trace).0;
+    trace.pass(5);
+    for _ in 0..3 {
+        trace.peer(". 1+0 ack 1 ts 501/1077");
+    }
+    assert_eq!(info(&trace).2, "recovery");
+    trace.sent();
+    trace.peer(". 1+0 ack 9881 ts 501/1077");
+    let (cwnd, ssthresh, recovery) = info(&trace);
+    assert!(cwnd >= before, "{cwnd}");
+    assert_eq!((ssthresh, recovery), (None, "open"));
+}
