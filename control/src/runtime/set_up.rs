@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wirepath_apps::{Service, Services};
 use wirepath_bpf::{AddressKind, Mode, Steering};
+use wirepath_stack::limits::SOURCE_PORTS;
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::WorkerConfig;
@@ -51,6 +52,7 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         addresses,
         checksums: options.checksums,
         hop_limit: HOP_LIMIT,
+        source_ports: SOURCE_PORTS,
     };
     let served = endpoints.clone();
     let (handle, thread) = worker::spawn(core, options.idle, devices, move |devices| {
@@ -121,7 +123,7 @@ fn choose_addresses(
     if asked.is_empty() {
         return Err(StartError::NoAddress(options.interface.clone()));
     }
-    let serves = |address: &&IpAddr| ip::is_unicast(**address) && !address.is_loopback();
+    let serves = |address: &&IpAddr| ip::is_unicast(**address);
     if let Some(&address) = asked.iter().find(|address| !serves(address)) {
         return Err(StartError::BadAddress(address));
     }

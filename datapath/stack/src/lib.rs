@@ -11,6 +11,7 @@ mod flows;
 pub mod limits;
 pub mod link;
 pub mod listeners;
+mod ports;
 mod slab;
 mod wheel;
 pub mod worker;

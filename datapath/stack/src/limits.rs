@@ -28,6 +28,9 @@ pub const RESETS_PER_MILLISECOND: u32 = 64;
 /// Largest share of the batch that one device may fill in one turn.
 pub const RECEIVE_BATCH: usize = 64;
 
+/// Source ports of active opens where nothing else is said: as Linux has them.
+pub const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
+
 /// How much one worker may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {

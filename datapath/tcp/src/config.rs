@@ -34,6 +34,8 @@ pub struct Config {
     pub keep_alive: Option<KeepAlive>,
     /// Congestion control: RFC 9293 3.8.2 (MUST-19) asks for RFC 5681, and allows others (MAY-18).
     pub congestion: CongestionControl,
+    /// When a SYN is answered with a cookie instead of being kept: RFC 4987 3.6.
+    pub syn_cookies: SynCookies,
     /// Try shorter segments when the path swallows long ones and no router says so: RFC 4821. Off
     /// by default: most lost text is lost for other reasons.
     pub path_probing: bool,
@@ -55,6 +57,18 @@ pub enum CongestionControl {
     Cubic,
     /// RFC 5681 and RFC 6582.
     NewReno,
+}
+
+/// When a listener answers without keeping an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SynCookies {
+    /// Never: a SYN that finds no room is dropped.
+    Off,
+    /// When there is no room for an entry.
+    #[default]
+    WhenFull,
+    /// Always.
+    Always,
 }
 
 /// Keep-alive settings: RFC 9293 3.8.4.
@@ -93,6 +107,7 @@ impl Default for Config {
             fin_wait_2: Millis::from_secs(60),
             keep_alive: None,
             congestion: CongestionControl::default(),
+            syn_cookies: SynCookies::default(),
             path_probing: false,
             nagle: true,
             timestamps: true,

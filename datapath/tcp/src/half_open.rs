@@ -77,6 +77,21 @@ impl HalfOpen {
         }
     }
 
+    /// The entry that was not kept, of a SYN that a cookie brought back.
+    pub(crate) fn of_cookie(
+        now: Instant,
+        syn: &Header,
+        config: &Config,
+        iss: SeqNum,
+        ts_offset: u32,
+    ) -> Self {
+        Self {
+            // When the SYN-ACK left is not known.
+            syn_at: Instant::NEVER,
+            ..Self::new(now, syn, config, iss, ts_offset)
+        }
+    }
+
     /// The peer's SYN as it came.
     fn syn(&self) -> Header {
         let timestamps = Timestamps {

@@ -22,6 +22,7 @@ impl std::fmt::Debug for Secret {
 enum Use {
     Isn,
     Timestamps,
+    SynCookie,
 }
 
 impl Secret {
@@ -48,6 +49,11 @@ impl Secret {
     #[must_use]
     pub fn ts_offset(&self, tuple: &impl Hash) -> u32 {
         self.hash(Use::Timestamps, tuple)
+    }
+
+    /// The MAC of a SYN cookie over what it vouches for.
+    pub(crate) fn syn_cookie(&self, content: &impl Hash) -> u32 {
+        self.hash(Use::SynCookie, content)
     }
 
     fn hash(&self, purpose: Use, tuple: &impl Hash) -> u32 {

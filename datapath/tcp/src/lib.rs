@@ -21,6 +21,7 @@ pub mod reset;
 mod rtt;
 mod snd;
 pub mod state;
+pub mod syn_cookie;
 pub mod time;
 pub mod time_wait;
 mod timers;

@@ -25,6 +25,15 @@ impl Path {
             ipv6,
         }
     }
+
+    /// Send MSS where the peer names none: RFC 9293 3.7.1 (MUST-15).
+    pub(crate) const fn default_smss(&self) -> u16 {
+        if self.ipv6 {
+            SMSS_DEFAULT_IPV6
+        } else {
+            SMSS_DEFAULT_IPV4
+        }
+    }
 }
 
 /// Options agreed upon in the handshake, and the state of the timestamps.
@@ -64,13 +73,8 @@ impl Negotiated {
 
     /// Takes the options of the peer's SYN in; what either side left out is off.
     pub(crate) fn on_syn(&mut self, now: Instant, options: &Options, config: &Config, path: Path) {
-        // RFC 9293 3.7.1 (MUST-15): without the option, the default.
-        let default = if path.ipv6 {
-            SMSS_DEFAULT_IPV6
-        } else {
-            SMSS_DEFAULT_IPV4
-        };
-        self.smss = options.mss.unwrap_or(default).min(path.mss).max(SMSS_MIN);
+        let mss = options.mss.unwrap_or_else(|| path.default_smss());
+        self.smss = mss.min(path.mss).max(SMSS_MIN);
         // RFC 7323 2.2: scaling is on only when both SYNs carry the option.
         match options.window_scale.filter(|_| config.window_scaling) {
             Some(scale) => self.snd_scale = scale,

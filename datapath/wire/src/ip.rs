@@ -144,8 +144,10 @@ impl Header {
     }
 }
 
-/// Whether `address` can name one host: the only kind TCP speaks to or hears from
-/// (RFC 9293 3.9.2.3, MUST-57 and MUST-63). Broadcasts of subnets need the subnet to be known.
+/// Whether `address` can name one host on a link: the only kind TCP speaks to or hears from
+/// (RFC 9293 3.9.2.3, MUST-57 and MUST-63). Loopback never is on a wire (RFC 1122 3.2.1.3,
+/// RFC 4291 2.5.3), nor is an IPv4 address in one of IPv6. Broadcasts of subnets need the subnet to
+/// be known.
 #[must_use]
 pub const fn is_unicast(address: IpAddr) -> bool {
     match address {
@@ -157,11 +159,12 @@ pub const fn is_unicast(address: IpAddr) -> bool {
 const fn is_unicast_v4(address: Ipv4Addr) -> bool {
     // 0/8 is "this network", 224/4 multicast, 240/4 reserved with the limited broadcast.
     let [first, ..] = address.octets();
-    first != 0 && first < 224
+    first != 0 && first < 224 && !address.is_loopback()
 }
 
 const fn is_unicast_v6(address: Ipv6Addr) -> bool {
-    !address.is_unspecified() && !address.is_multicast()
+    let mapped = address.to_ipv4_mapped().is_some();
+    !address.is_unspecified() && !address.is_multicast() && !address.is_loopback() && !mapped
 }
 
 #[cfg(test)]
@@ -202,13 +205,15 @@ mod tests {
     fn only_hosts_are_unicast() {
         let cases = [
             ("192.0.2.1", true),
-            ("127.0.0.1", true),
+            ("127.0.0.1", false),
             ("0.0.0.0", false),
             ("224.0.0.1", false),
             ("255.255.255.255", false),
             ("2001:db8::1", true),
             ("::", false),
             ("ff02::1", false),
+            ("::1", false),
+            ("::ffff:192.0.2.1", false),
         ];
         for (text, expected) in cases {
             let address: IpAddr = text.parse().unwrap();

@@ -3,7 +3,7 @@
 use std::io;
 
 use wirepath_stack::app::{App, Socket};
-use wirepath_stack::limits::Capacity;
+use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::{OpenError, Progress, Worker, WorkerConfig};
@@ -150,6 +150,7 @@ impl StackHost {
             addresses: vec![local],
             checksums: ChecksumPolicy::Whole,
             hop_limit: 64,
+            source_ports: SOURCE_PORTS,
         };
         let ends = ends_of(plans, side);
         let mut worker = Worker::new(worker_config, TestApp { ends });

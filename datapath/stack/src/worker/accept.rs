@@ -1,6 +1,7 @@
 //! From SYN to connection: the passive open.
 
 use wirepath_device::Device;
+use wirepath_tcp::config::SynCookies;
 use wirepath_tcp::connection::Connection;
 use wirepath_tcp::half_open::HalfOpen;
 use wirepath_tcp::state::State;
@@ -14,12 +15,24 @@ use super::egress::Envelope;
 use super::ingress::Arrival;
 use crate::app::App;
 use crate::flows::{FlowRef, HalfOpenFlow, OpenFlow};
-use crate::listeners::Listener;
+use crate::link::Link;
+use crate::listeners::{Listener, ListenerId};
 use crate::wheel::TimerId;
 
 /// How far a new ISN lies after the last sequence number of a connection in TIME-WAIT whose tuple
 /// it takes over: more than any window (RFC 9293 3.6.1, MAY-2).
 const ISN_GAP: u32 = 1 << 20;
+
+/// What becomes of a SYN.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Admission {
+    /// An entry waits for the end of the handshake.
+    Keep(Listener),
+    /// It is answered with a cookie.
+    Cookie(Listener),
+    /// It is dropped.
+    Refuse,
+}
 
 impl<D: Device, A: App> Worker<D, A> {
     /// A SYN for a listener. `after` is the end of an older connection of the same tuple.
@@ -30,8 +43,12 @@ impl<D: Device, A: App> Worker<D, A> {
         segment: &Segment<'_>,
         after: Option<SeqNum>,
     ) {
-        let Some(listener) = self.admit(&arrival.tuple) else {
-            return;
+        let listener = match self.admit(&arrival.tuple) {
+            Admission::Keep(listener) => listener,
+            Admission::Cookie(listener) => {
+                return self.send_cookie(now, &listener, arrival, segment);
+            }
+            Admission::Refuse => return,
         };
         let secret = &self.config.secret;
         let mut iss = secret.isn(now, &arrival.tuple);
@@ -40,7 +57,7 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         let ts_offset = secret.ts_offset(&arrival.tuple);
         let half_open = HalfOpen::new(now, &segment.header, &listener.config, iss, ts_offset);
-        let path = self.ports[usize::from(arrival.link.device)].path(&arrival.tuple);
+        let path = self.path_to(arrival);
         let syn_ack = half_open.syn_ack(now, &listener.config, path);
         self.keep_half_open(HalfOpenFlow {
             tuple: arrival.tuple,
@@ -53,18 +70,24 @@ impl<D: Device, A: App> Worker<D, A> {
         self.reply(&Envelope::of(arrival), &syn_ack);
     }
 
-    /// The listener that a SYN is for, if there is one and room for another handshake.
-    pub(super) fn admit(&mut self, tuple: &Tuple) -> Option<Listener> {
-        let listener = self.listeners.find(&tuple.local).copied()?;
-        if self.flows.half_open.is_full() {
-            self.counters.drop_half_open_full += 1;
-            return None;
-        }
+    /// What to do with a SYN.
+    pub(super) fn admit(&mut self, tuple: &Tuple) -> Admission {
+        let Some(&listener) = self.listeners.find(&tuple.local) else {
+            return Admission::Refuse;
+        };
         if !self.has_room() {
             self.counters.drop_connections_full += 1;
-            return None;
+            return Admission::Refuse;
         }
-        Some(listener)
+        match listener.config.syn_cookies {
+            SynCookies::Always => Admission::Cookie(listener),
+            _ if !self.flows.half_open.is_full() => Admission::Keep(listener),
+            SynCookies::WhenFull => Admission::Cookie(listener),
+            SynCookies::Off => {
+                self.counters.drop_half_open_full += 1;
+                Admission::Refuse
+            }
+        }
     }
 
     /// Whether another connection has a place when all handshakes are finished.
@@ -99,19 +122,26 @@ impl<D: Device, A: App> Worker<D, A> {
             listener,
             ..
         } = self.forget_half_open(number)?;
-        let listener = Some(listener);
-        let timer = TimerId::NONE;
-        let session = A::Session::default();
-        let flow = OpenFlow {
+        let flow = Self::accepted(tuple, link, listener, connection);
+        self.keep_open(now, flow)
+    }
+
+    /// A flow that the peer opened.
+    pub(super) fn accepted(
+        tuple: Tuple,
+        link: Link,
+        listener: ListenerId,
+        connection: Connection,
+    ) -> OpenFlow<A::Session> {
+        OpenFlow {
             tuple,
             link,
-            listener,
-            timer,
+            listener: Some(listener),
+            timer: TimerId::NONE,
             dirty: false,
             connection,
-            session,
-        };
-        self.keep_open(now, flow)
+            session: A::Session::default(),
+        }
     }
 
     pub(super) fn keep_open(&mut self, now: Instant, flow: OpenFlow<A::Session>) -> Option<u32> {

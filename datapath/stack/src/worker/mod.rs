@@ -2,6 +2,7 @@
 
 mod accept;
 mod answer;
+mod cookie;
 mod egress;
 mod ingress;
 mod open;
@@ -16,9 +17,11 @@ pub use report::{FlowInfo, Holdings};
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use wirepath_device::Device;
+use wirepath_tcp::Path;
 use wirepath_tcp::buffer::BlockPool;
 use wirepath_tcp::config::Config;
 use wirepath_tcp::isn::Secret;
@@ -33,6 +36,7 @@ use crate::flows::Flows;
 use crate::limits::{self, Capacity};
 use crate::link::{LocalAddress, Neighbors};
 use crate::listeners::{Listener, ListenerId, Listeners};
+use crate::ports::SourcePorts;
 use crate::wheel::Wheel;
 use egress::Port;
 use ingress::Arrival;
@@ -50,6 +54,8 @@ pub struct WorkerConfig {
     pub checksums: ChecksumPolicy,
     /// Hop limit of the packets sent.
     pub hop_limit: u8,
+    /// Source ports of active opens.
+    pub source_ports: RangeInclusive<u16>,
 }
 
 /// What one turn did.
@@ -79,6 +85,7 @@ pub struct Worker<D: Device, A: App> {
     flows: Flows<A::Session>,
     listeners: Listeners,
     neighbors: Neighbors,
+    source_ports: SourcePorts,
     wheel: Wheel,
     pool: BlockPool,
     /// Numbers of open flows that may have something to send, in the order of their turn.
@@ -88,6 +95,8 @@ pub struct Worker<D: Device, A: App> {
     chunk: Box<[u8; limits::READ_CHUNK]>,
     counters: Counters,
     reset_budget: ResetBudget,
+    /// When a SYN was last answered with a cookie; `NEVER` at first.
+    cookie_sent: Instant,
     /// All connections are being closed: what comes is for nobody.
     draining: bool,
 }
@@ -130,6 +139,7 @@ impl<D: Device, A: App> Worker<D, A> {
             flows: Flows::new(&config.capacity, secret),
             listeners: Listeners::new(secret),
             neighbors: Neighbors::new(secret),
+            source_ports: SourcePorts::new(&config.source_ports, secret),
             wheel: Wheel::with_capacity(connections + half_open + time_wait),
             pool: BlockPool::new(blocks),
             dirty: VecDeque::with_capacity(connections),
@@ -137,6 +147,7 @@ impl<D: Device, A: App> Worker<D, A> {
             chunk: Box::new([0; limits::READ_CHUNK]),
             counters: Counters::default(),
             reset_budget: ResetBudget::default(),
+            cookie_sent: Instant::NEVER,
             draining: false,
             config,
         }
@@ -280,6 +291,11 @@ impl<D: Device, A: App> Worker<D, A> {
             .addresses
             .iter()
             .find(|local| local.address == *address)
+    }
+
+    /// What the link carries back to the peer of a segment.
+    fn path_to(&self, arrival: &Arrival) -> Path {
+        self.ports[usize::from(arrival.link.device)].path(&arrival.tuple)
     }
 
     fn open_numbers(&self) -> Vec<u32> {

@@ -1,12 +1,14 @@
 //! The active open: RFC 9293 3.10.1.
 
+use std::net::IpAddr;
+
 use wirepath_device::Device;
 use wirepath_tcp::config::Config;
 use wirepath_tcp::connection::Connection;
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::ip;
-use wirepath_wire::tuple::Tuple;
+use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::Worker;
 use crate::app::App;
@@ -23,6 +25,9 @@ pub enum OpenError {
     /// The local address is not one of this host.
     #[error("the local address is not one of this host")]
     BadLocal,
+    /// Every source port is taken by a connection to this peer, or by one in TIME-WAIT.
+    #[error("every source port is taken by a connection to this peer, or by one in TIME-WAIT")]
+    NoPort,
     /// There is a connection with this tuple, or one in TIME-WAIT.
     #[error("a connection with these addresses and ports exists already")]
     InUse,
@@ -35,6 +40,51 @@ pub enum OpenError {
 }
 
 impl<D: Device, A: App> Worker<D, A> {
+    /// Opens a connection to `remote` from a port of its own choice (RFC 6056), and without a
+    /// `local` address from the one that is closest (RFC 9293 3.9.1.1, MUST-43, MUST-44). Returns
+    /// both ends.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is kept in that case.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        (local, remote): (Option<IpAddr>, Endpoint),
+        config: Config,
+        session: A::Session,
+    ) -> Result<Tuple, OpenError> {
+        let source = local.or_else(|| self.source_for(&remote.address));
+        let source = source.ok_or(OpenError::BadLocal)?;
+        let tuple_from = |port| Tuple {
+            local: Endpoint::new(source, port),
+            remote,
+        };
+        let (flows, listeners) = (&self.flows, &self.listeners);
+        let is_free = |port| {
+            let tuple = tuple_from(port);
+            flows.find(&tuple).is_none() && listeners.find(&tuple.local).is_none()
+        };
+        let port = self.source_ports.choose(source, remote, is_free);
+        let tuple = tuple_from(port.ok_or(OpenError::NoPort)?);
+        self.open(now, tuple, config, session)?;
+        Ok(tuple)
+    }
+
+    /// The address of this host that has most in common with `remote`: RFC 6724 5, rule 8.
+    fn source_for(&self, remote: &IpAddr) -> Option<IpAddr> {
+        let same_bits = |local: &IpAddr| match (local, remote) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
+            (IpAddr::V6(a), IpAddr::V6(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
+            _ => None,
+        };
+        let addresses = self.config.addresses.iter().map(|local| local.address);
+        // Of equal ones the first.
+        addresses
+            .filter_map(|local| Some((same_bits(&local)?, local)))
+            .reduce(|best, next| if next.0 > best.0 { next } else { best })
+            .map(|(_, local)| local)
+    }
+
     /// Opens a connection on the first device, through the neighbor `next_hop`; its session starts
     /// as `session`.
     ///

@@ -11,6 +11,7 @@ use wirepath_wire::ip;
 use wirepath_wire::tcp::{Flags, Segment};
 
 use super::Worker;
+use super::accept::Admission;
 use super::egress::Envelope;
 use super::ingress::Arrival;
 use crate::app::App;
@@ -79,7 +80,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return self.on_no_flow(now, arrival, segment);
         };
         let half_open = flow.half_open;
-        let path = self.ports[usize::from(arrival.link.device)].path(&arrival.tuple);
+        let path = self.path_to(arrival);
         let verdict = half_open.on_segment(segment, half_open.syn_ack(now, &config, path));
         match verdict {
             HalfOpenVerdict::Ignore => {}
@@ -118,7 +119,7 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             TimeWaitVerdict::Reopen(after) => {
                 // The old one goes only when the new one has a place.
-                if self.admit(&arrival.tuple).is_some() {
+                if let Admission::Keep(_) = self.admit(&arrival.tuple) {
                     self.forget_time_wait(number);
                     self.on_syn(now, arrival, segment, Some(after));
                 }
@@ -136,6 +137,9 @@ impl<D: Device, A: App> Worker<D, A> {
         let asks = segment.has(Flags::SYN) && !segment.has(Flags::ACK) && !segment.has(Flags::RST);
         if asks && self.listeners.find(&arrival.tuple.local).is_some() {
             return self.on_syn(now, arrival, segment, None);
+        }
+        if self.accept_cookie(now, arrival, segment) {
+            return;
         }
         let Some(header) = reset::reply_to(segment) else {
             return;

@@ -25,7 +25,7 @@ pub struct HandshakeDone {
     pub syn: Header,
     /// What is added to the clock of our timestamps.
     pub ts_offset: u32,
-    /// When the SYN came.
+    /// When the SYN came; `NEVER` when that is not known.
     pub syn_at: Instant,
     /// Whether the SYN-ACK had to be sent again.
     pub retransmitted: bool,
@@ -49,10 +49,10 @@ impl Connection {
         connection.passive = true;
         connection.state = State::SynReceived;
         connection.snd.nxt = done.iss + 1;
-        connection.on_peer_syn(done.syn_at, &done.syn);
+        connection.on_peer_syn(now, &done.syn);
         if done.retransmitted {
             connection.liveness.retries = 1;
-        } else {
+        } else if done.syn_at != Instant::NEVER {
             connection.rtt.on_sent(done.syn_at, connection.snd.nxt);
         }
         connection.arm_retransmit(now);

@@ -1,0 +1,10 @@
+//! One worker, frame by frame.
+
+#[path = "worker/cookies.rs"]
+mod cookies;
+#[path = "worker/errors.rs"]
+mod errors;
+#[path = "worker/lab.rs"]
+mod lab;
+#[path = "worker/opens.rs"]
+mod opens;
