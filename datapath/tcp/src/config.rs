@@ -8,9 +8,12 @@ use crate::time::Millis;
 /// Settings of one connection. A listener holds one and gives it to each connection it accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// Bytes that may wait for acknowledgment, from 2 KiB to 2 MiB.
+    /// Most bytes that may wait for acknowledgment, from 2 KiB to 2 MiB. A connection begins with
+    /// less and has twice cwnd when that is more.
     pub send_buffer: u32,
-    /// Bytes that may wait for the application, from 2 KiB to 2 MiB; the most we ever advertise.
+    /// Most bytes that may wait for the application, from 2 KiB to 2 MiB; the most we ever
+    /// advertise. A connection begins with less and has twice what is read in a round trip when
+    /// that is more.
     pub receive_buffer: u32,
     /// First RTO, and least time to the first SYN retransmission: RFC 6298 2.1.
     pub initial_rto: Millis,
@@ -95,8 +98,8 @@ impl Default for KeepAlive {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            send_buffer: 256 << 10,
-            receive_buffer: 256 << 10,
+            send_buffer: limits::BUFFER_MAX,
+            receive_buffer: limits::BUFFER_MAX,
             initial_rto: Millis(1_000),
             min_rto: Millis(200),
             max_rto: Millis::from_secs(120),

@@ -28,6 +28,18 @@ pub const SEND_RESERVE_BLOCKS: usize = 32;
 /// connections can always send something.
 pub const LOG_RESERVE_BLOCKS: usize = 8;
 
+/// One connection may hold this share of the free blocks each way.
+pub const SHARE_DIVISOR: usize = 8;
+
+/// And as many blocks however few are free.
+pub const SHARE_BLOCKS_MIN: usize = 4;
+
+/// The receive window that a connection begins with, in bytes; it grows with what is read.
+pub const RECEIVE_WINDOW_FIRST: u32 = 64 << 10;
+
+/// The send buffer that a connection begins with, in bytes; it grows with cwnd.
+pub const SEND_BUFFER_FIRST: u32 = 128 << 10;
+
 /// Blocks that the text of one segment may need: a part of one at either end, and an index.
 pub const LARGEST_TEXT_BLOCKS: usize = 65_535 / BLOCK_SIZE + 3;
 

@@ -1,11 +1,14 @@
 //! Receive sequence variables, reassembly and the window we offer: RFC 9293 3.3.1, 3.8.6.2.2.
 
+use std::time::Duration;
+
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{SackBlock, SackBlocks, UnscaledWindow, WindowScale};
 
 use crate::buffer::{BlockPool, ByteQueue, Purpose, SeqRange, SeqRanges};
 use crate::connection::DropReason;
-use crate::limits::{BLOCK_SIZE, FULL_SEGMENT_MIN};
+use crate::limits::{BLOCK_SIZE, FULL_SEGMENT_MIN, RECEIVE_WINDOW_FIRST};
+use crate::time::Instant;
 
 /// Whether and when an ACK is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,13 +56,17 @@ pub(crate) struct Rcv {
     pub(crate) ack_due: AckDue,
     /// Largest text seen in one segment: the peer's idea of a full segment.
     full_segment: u16,
-    /// Most bytes ever offered.
+    /// Most bytes offered now.
     limit: u32,
+    /// Most bytes ever offered.
+    most: u32,
+    /// When `limit` was last looked at, and what was read then; `NEVER` at first.
+    tuned: (Instant, SeqNum),
 }
 
 impl Rcv {
     /// Before the peer's SYN is seen.
-    pub(crate) fn new(limit: u32) -> Self {
+    pub(crate) fn new(most: u32) -> Self {
         let unknown = SeqNum::default();
         Self {
             nxt: unknown,
@@ -75,13 +82,16 @@ impl Rcv {
             acked: unknown,
             ack_due: AckDue::No,
             full_segment: FULL_SEGMENT_MIN,
-            limit,
+            limit: most.min(RECEIVE_WINDOW_FIRST),
+            most,
+            tuned: (Instant::NEVER, unknown),
         }
     }
 
     /// The peer's SYN; `offered` is the window that our own SYN promises, and `most` the largest
     /// that later segments can.
     pub(crate) fn on_syn(&mut self, irs: SeqNum, offered: u32, most: u32) {
+        self.most = self.most.min(most);
         self.limit = self.limit.min(most);
         self.irs = irs;
         self.nxt = irs + 1;
@@ -110,7 +120,7 @@ impl Rcv {
     /// Whether the segment holds text or FIN that was taken not long ago: it was sent again.
     pub(crate) fn has_taken(&self, seq: SeqNum, len: u32) -> bool {
         let end = seq + len;
-        len > 0 && end.at_or_before(self.nxt) && self.nxt.bytes_since(end) <= self.limit
+        len > 0 && end.at_or_before(self.nxt) && self.nxt.bytes_since(end) <= self.most
     }
 
     /// Bytes in order that the application has not taken.
@@ -342,6 +352,21 @@ impl Rcv {
         if self.nxt.bytes_since(self.acked) > u32::from(self.full_segment) {
             self.ack_due = AckDue::Now;
         }
+    }
+
+    /// Lets the window follow what the application reads in a round trip, up to `share` bytes: who
+    /// reads a whole window needs two (dynamic right-sizing).
+    pub(crate) fn tune(&mut self, now: Instant, round_trip: Duration, share: u32) {
+        let (at, read) = self.tuned;
+        if at != Instant::NEVER && now.since(at) < round_trip {
+            return;
+        }
+        let wanted = 2 * self.read.bytes_since(read);
+        if at != Instant::NEVER && wanted > self.limit {
+            let grown = wanted.min(self.most).min(share);
+            self.limit = self.limit.max(grown);
+        }
+        self.tuned = (now, self.read);
     }
 
     /// The application made room: tells the peer when the window that could be offered is worth a

@@ -98,6 +98,11 @@ impl RttEstimator {
         self.srtt.round() as u32
     }
 
+    /// SRTT as a span.
+    pub(crate) const fn round_trip(&self) -> std::time::Duration {
+        std::time::Duration::from_micros(self.srtt() as u64)
+    }
+
     pub(crate) const fn rttvar(&self) -> u32 {
         self.rttvar.round() as u32
     }

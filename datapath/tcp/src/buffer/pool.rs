@@ -2,7 +2,7 @@
 
 use crate::limits::{
     BLOCK_SIZE, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS, RECEIVE_RESERVE_BLOCKS,
-    SEND_RESERVE_BLOCKS,
+    SEND_RESERVE_BLOCKS, SHARE_BLOCKS_MIN, SHARE_DIVISOR,
 };
 
 /// A block taken from a [`BlockPool`]. It is not `Clone`: to lose one is to leak it.
@@ -99,6 +99,14 @@ impl BlockPool {
                 self.sending + count <= most && self.free() >= kept + count
             }
         }
+    }
+
+    /// Bytes that one connection may hold one way: an eighth of what is free, so that many that
+    /// only hold leave as much to each newcomer (dynamic thresholds), and a few blocks in any case.
+    #[must_use]
+    pub fn share(&self) -> u32 {
+        let blocks = (self.free() / SHARE_DIVISOR).max(SHARE_BLOCKS_MIN);
+        u32::try_from(blocks * BLOCK_SIZE).unwrap_or(u32::MAX)
     }
 
     /// Takes a block; its bytes are what the last user left.

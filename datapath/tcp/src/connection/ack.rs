@@ -126,7 +126,7 @@ impl Connection {
         } else if !self.timers.is_armed(Timer::Persist) {
             self.arm_retransmit(now);
         }
-        if self.snd.take_unblocked(self.config.send_buffer) {
+        if self.snd.take_unblocked(self.send_limit()) {
             self.pending.insert(Pending::WRITABLE);
         }
     }

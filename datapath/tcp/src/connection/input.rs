@@ -58,6 +58,7 @@ impl Connection {
         }
         self.check_urgent(segment);
         let text = self.take_text(segment, pool)?;
+        self.rcv.tune(now, self.rtt.round_trip(), pool.share());
         self.take_fin(now, segment);
         self.arm_delayed_ack(now);
         Ok(text)

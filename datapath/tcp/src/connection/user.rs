@@ -2,6 +2,7 @@
 
 use super::{CloseReason, Connection, Pending};
 use crate::buffer::BlockPool;
+use crate::limits::SEND_BUFFER_FIRST;
 use crate::snd::Fin;
 use crate::state::State;
 use crate::time::Instant;
@@ -15,13 +16,20 @@ impl Connection {
         if !self.state.may_send_text() || self.snd.fin != Fin::None || text.is_empty() {
             return 0;
         }
-        self.snd.push(pool, self.config.send_buffer, text)
+        let limit = self.send_limit().min(pool.share());
+        self.snd.push(pool, limit, text)
     }
 
     /// Bytes that [`send`](Self::send) would take now, if the pool had them.
     #[must_use]
     pub fn send_room(&self) -> usize {
-        self.config.send_buffer.saturating_sub(self.snd.queued()) as usize
+        self.send_limit().saturating_sub(self.snd.queued()) as usize
+    }
+
+    /// Bytes that may wait for acknowledgment: as many again as cwnd lets go.
+    pub(super) fn send_limit(&self) -> u32 {
+        let wanted = self.congestion.cwnd().saturating_mul(2);
+        self.config.send_buffer.min(wanted.max(SEND_BUFFER_FIRST))
     }
 
     /// The application took `used` bytes of the `text` that

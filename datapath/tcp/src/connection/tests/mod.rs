@@ -2,6 +2,7 @@
 
 mod ack;
 mod attacks;
+mod buffers;
 mod close;
 mod half_open;
 mod icmp;
@@ -45,7 +46,7 @@ fn a_handshake_opens_both_ends() {
 #[test]
 fn text_arrives_whole_and_the_blocks_come_back() {
     let mut pair = Pair::established(Config::default(), Config::default());
-    let sent = text(200_000);
+    let sent = text(130_000);
     assert_eq!(pair.client.send(&sent), sent.len());
     pair.run(2_000);
     assert_eq!(pair.server.received, sent);
@@ -84,7 +85,7 @@ fn every_seventh_segment_lost_and_all_arrives() {
         count += 1;
         count % 7 == 0 && !sent.header.flags.contains(Flags::SYN)
     });
-    let sent = text(150_000);
+    let sent = text(130_000);
     assert_eq!(pair.client.send(&sent), sent.len());
     assert_eq!(pair.server.send(&sent), sent.len());
     pair.run(600_000);

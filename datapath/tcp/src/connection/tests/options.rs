@@ -39,7 +39,7 @@ fn an_option_is_in_use_only_when_both_sides_offer_it() {
         let info = Trace::accepted(config, syn).end.connection.info();
         (info.window_scale, info.sack, info.timestamps)
     };
-    assert_eq!(used(Config::default(), all), ((7, 3), true, true));
+    assert_eq!(used(Config::default(), all), ((7, 6), true, true));
     assert_eq!(used(Config::default(), none), ((0, 0), false, false));
     let nothing = ((0, 0), false, false);
     assert_eq!(used(only(|_| {}), all), nothing);
@@ -50,7 +50,7 @@ fn an_option_is_in_use_only_when_both_sides_offer_it() {
     );
     assert_eq!(
         used(only(|c| c.window_scaling = true), all),
-        ((7, 3), false, false)
+        ((7, 6), false, false)
     );
 }
 
@@ -79,7 +79,7 @@ fn the_window_of_a_syn_is_never_scaled_and_all_others_are() {
     assert_eq!(trace.out[0].header.window.0, 65_535);
     trace.exchange("S. 0+0 ack 1 win 5000 mss 1000 ws 4", &[". 1+0 ack 1"]);
     assert_eq!(trace.end.connection.info().snd_wnd, 5_000);
-    assert_eq!(trace.out[1].header.window.0, 32_768, "256 KiB by 2^3");
+    assert_eq!(trace.out[1].header.window.0, 8_192, "64 KiB by 2^3");
     trace.exchange("P. 1+10 ack 1 win 5000", &[]);
     assert_eq!(trace.end.connection.info().snd_wnd, 80_000);
 }

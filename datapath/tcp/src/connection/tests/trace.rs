@@ -41,6 +41,8 @@ const LETTERS: [(Flags, char); 6] = [
 pub(super) fn plain() -> Config {
     Config {
         timestamps: false,
+        send_buffer: 256 << 10,
+        receive_buffer: 256 << 10,
         // What it lets go is easy to tell.
         congestion: CongestionControl::NewReno,
         ..Config::default()
@@ -66,7 +68,7 @@ impl Trace {
     fn new(now: Instant, connection: Connection) -> Self {
         Self {
             now,
-            end: End::with_blocks(connection, 0),
+            end: End::new(connection),
             dropped: None,
             out: Vec::new(),
             win: 60_000,

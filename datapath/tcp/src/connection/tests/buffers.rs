@@ -1,0 +1,73 @@
+//! Buffers that grow with what they are used for, within what the pool can spare.
+
+use std::time::Duration;
+
+use super::pair::Pair;
+use super::text;
+use crate::buffer::{BlockPool, Purpose};
+use crate::config::Config;
+use crate::limits::{BUFFER_MAX, RECEIVE_WINDOW_FIRST, SEND_BUFFER_FIRST};
+
+/// Sends for `millis` milliseconds as much as there is room for.
+fn pump(pair: &mut Pair, millis: u64) {
+    for _ in 0..millis {
+        pair.client.send(&text(200_000));
+        pair.run(1);
+    }
+}
+
+#[test]
+fn the_window_grows_with_what_is_read_in_a_round_trip() {
+    let mut pair = Pair::established(Config::default(), Config::default());
+    let first = pair.server.connection.info().rcv_wnd;
+    assert!(first <= RECEIVE_WINDOW_FIRST, "{first}");
+    pair.client.pool = BlockPool::new(4_096);
+    pair.server.pool = BlockPool::new(4_096);
+    pump(&mut pair, 1_000);
+    let window = pair.server.connection.info().rcv_wnd;
+    assert!(window > BUFFER_MAX / 8, "{window}");
+    assert!(pair.client.connection.info().cwnd > RECEIVE_WINDOW_FIRST);
+    assert!(pair.client.connection.send_room() > SEND_BUFFER_FIRST as usize / 2);
+}
+
+#[test]
+fn a_window_that_nobody_reads_does_not_grow() {
+    let mut pair = Pair::established(Config::default(), Config::default());
+    pair.server.reads = false;
+    pump(&mut pair, 1_000);
+    let unread = pair.server.connection.unread();
+    assert!(unread <= RECEIVE_WINDOW_FIRST, "{unread}");
+}
+
+#[test]
+fn a_trickle_does_not_grow_the_window() {
+    let mut pair = Pair::established(Config::default(), Config::default());
+    let before = pair.server.connection.info().rcv_wnd;
+    for _ in 0..200 {
+        pair.client.send(&text(100));
+        pair.run(10);
+    }
+    assert!(pair.server.connection.info().rcv_wnd <= before.max(RECEIVE_WINDOW_FIRST));
+}
+
+#[test]
+fn each_newcomer_may_hold_an_eighth_of_what_is_left_and_a_few_blocks_in_any_case() {
+    let mut pool = BlockPool::new(4_096);
+    assert_eq!(pool.share(), 2 << 20);
+    for _ in 0..2_048 {
+        let _held = pool.take(Purpose::Send);
+    }
+    assert_eq!(pool.share(), 1 << 20);
+    while pool.take(Purpose::Receive).is_ok() {}
+    assert_eq!(pool.share(), 16 << 10);
+}
+
+#[test]
+fn the_window_stays_within_the_share_of_a_small_pool() {
+    let mut pair = Pair::established(Config::default(), Config::default());
+    pair.delay = Duration::from_millis(10);
+    pair.server.pool = BlockPool::new(200);
+    pump(&mut pair, 1_000);
+    let window = pair.server.connection.info().rcv_wnd;
+    assert!(window <= 200 / 8 * 4_096 + RECEIVE_WINDOW_FIRST, "{window}");
+}
