@@ -8,3 +8,5 @@ mod errors;
 mod lab;
 #[path = "worker/opens.rs"]
 mod opens;
+#[path = "worker/pressure.rs"]
+mod pressure;

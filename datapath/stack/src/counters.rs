@@ -60,6 +60,7 @@ counters! {
     arp_replies: "ARP requests answered",
     neighbor_advertisements: "Neighbor solicitations answered",
     echo_replies: "ICMP echo requests answered",
+    stalled: "Connections reset because the peer kept its window closed while memory was scarce",
     icmp_errors: "ICMP errors about a segment of ours",
     icmp_ignored: "ICMP errors that quote nothing in flight, and Source Quench",
     drop_not_ours: "Frames for an address or protocol that is not ours",

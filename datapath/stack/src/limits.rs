@@ -28,6 +28,9 @@ pub const RESETS_PER_MILLISECOND: u32 = 64;
 /// Largest share of the batch that one device may fill in one turn.
 pub const RECEIVE_BATCH: usize = 64;
 
+/// How long a peer may keep its window closed while blocks are scarce: RFC 6429 4.
+pub const STALL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Source ports of active opens where nothing else is said: as Linux has them.
 pub const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 

@@ -26,6 +26,9 @@ pub struct Config {
     /// R2: unacknowledged for this long, the connection is given up: RFC 9293 3.8.3, at least 100 s
     /// (SHLD-11).
     pub user_timeout: Millis,
+    /// How long a peer may keep its window closed to what is queued: RFC 6429. Without one it may
+    /// for ever, as long as it answers (RFC 9293 3.8.6.1, MUST-37).
+    pub stall_timeout: Option<Millis>,
     /// R2 for SYN: RFC 9293 3.8.3, at least 3 minutes (MUST-23).
     pub syn_timeout: Millis,
     /// Maximum segment lifetime; TIME-WAIT lasts twice as long. RFC 9293 3.4.2 says 2 minutes;
@@ -105,6 +108,7 @@ impl Default for Config {
             max_rto: Millis::from_secs(120),
             delayed_ack: Millis(40),
             user_timeout: Millis::from_secs(300),
+            stall_timeout: None,
             syn_timeout: Millis::from_secs(180),
             msl: Millis::from_secs(30),
             fin_wait_2: Millis::from_secs(60),

@@ -31,6 +31,9 @@ pub const LOG_RESERVE_BLOCKS: usize = 8;
 /// One connection may hold this share of the free blocks each way.
 pub const SHARE_DIVISOR: usize = 8;
 
+/// With less than this share of all blocks free, they are scarce.
+pub const SCARCE_DIVISOR: usize = 8;
+
 /// And as many blocks however few are free.
 pub const SHARE_BLOCKS_MIN: usize = 4;
 

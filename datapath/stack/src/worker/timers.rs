@@ -8,7 +8,7 @@ use super::Worker;
 use super::egress::Envelope;
 use crate::app::App;
 use crate::flows::FlowRef;
-use crate::limits::TIMERS_PER_TURN;
+use crate::limits::{STALL_PATIENCE, TIMERS_PER_TURN};
 
 impl<D: Device, A: App> Worker<D, A> {
     /// Fires what is due, so many at most; returns how many.
@@ -32,6 +32,9 @@ impl<D: Device, A: App> Worker<D, A> {
         };
         let before = flow.connection.state();
         flow.connection.on_deadline(now, &mut self.pool);
+        if self.pool.is_scarce() && flow.connection.give_up_stalled(now, STALL_PATIENCE) {
+            self.counters.stalled += 1;
+        }
         if flow.connection.is_retransmitting() {
             self.reconsider_link(number);
         }

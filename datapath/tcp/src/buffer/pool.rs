@@ -1,7 +1,7 @@
 //! The pool of blocks that all connections of a worker share.
 
 use crate::limits::{
-    BLOCK_SIZE, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS, RECEIVE_RESERVE_BLOCKS,
+    BLOCK_SIZE, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS, RECEIVE_RESERVE_BLOCKS, SCARCE_DIVISOR,
     SEND_RESERVE_BLOCKS, SHARE_BLOCKS_MIN, SHARE_DIVISOR,
 };
 
@@ -107,6 +107,12 @@ impl BlockPool {
     pub fn share(&self) -> u32 {
         let blocks = (self.free() / SHARE_DIVISOR).max(SHARE_BLOCKS_MIN);
         u32::try_from(blocks * BLOCK_SIZE).unwrap_or(u32::MAX)
+    }
+
+    /// Whether so few blocks are free that who only holds some is in the way of others.
+    #[must_use]
+    pub fn is_scarce(&self) -> bool {
+        self.free() < self.total() / SCARCE_DIVISOR
     }
 
     /// Takes a block; its bytes are what the last user left.

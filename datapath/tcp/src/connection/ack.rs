@@ -115,6 +115,7 @@ impl Connection {
         self.path.on_ack(ack);
         self.counts.bytes_acked += u64::from(queued - self.snd.queued());
         self.liveness.retries = 0;
+        self.liveness.stalled = Instant::NEVER;
         self.liveness.unanswered = Instant::NEVER;
         // RFC 6298 5.2, 5.3.
         if self.snd.una == self.snd.nxt {
@@ -288,6 +289,7 @@ impl Connection {
         self.timers.disarm(Timer::Persist);
         self.pending.remove(Pending::PROBE);
         self.liveness.retries = 0;
+        self.liveness.stalled = Instant::NEVER;
         self.liveness.unanswered = Instant::NEVER;
         self.rtt.restore();
         if self.snd.una != self.snd.nxt {

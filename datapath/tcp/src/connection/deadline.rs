@@ -87,8 +87,14 @@ impl Connection {
         self.liveness.retries >= R1_RETRANSMISSIONS
     }
 
-    /// RFC 9293 3.8.6.1: probes go on as long as they are answered (MUST-37).
+    /// RFC 9293 3.8.6.1: probes go on as long as they are answered (MUST-37), and as long as the
+    /// application bears it (RFC 6429 4).
     fn on_persist_timeout(&mut self, now: Instant) {
+        if let Some(limit) = self.config.stall_timeout
+            && self.give_up_stalled(now, limit.duration())
+        {
+            return;
+        }
         if self.is_unanswered_for(now, self.config.user_timeout.duration()) {
             self.enter_closed(CloseReason::TimedOut);
             return;
@@ -98,8 +104,22 @@ impl Connection {
         self.arm_persist(now);
     }
 
+    /// Resets a connection whose peer has taken nothing of what is queued for `patience`
+    /// (RFC 6429 4). Whether it was one.
+    pub fn give_up_stalled(&mut self, now: Instant, patience: Duration) -> bool {
+        let stalled = self.liveness.stalled;
+        let hopeless = stalled != Instant::NEVER && now.since(stalled) >= patience;
+        if hopeless {
+            self.enter_reset(CloseReason::Stalled);
+        }
+        hopeless
+    }
+
     /// RFC 9293 3.8.6.1: the first probe after an RTO (SHLD-29), then ever slower (SHLD-30).
     pub(super) fn arm_persist(&mut self, now: Instant) {
+        if self.liveness.stalled == Instant::NEVER && self.snd.wnd == 0 {
+            self.liveness.stalled = now;
+        }
         let rto = self.rtt.rto();
         let backed_off = u64::from(rto.micros()) << self.liveness.retries.min(31);
         let interval = rto.set(u32::try_from(backed_off).unwrap_or(u32::MAX));

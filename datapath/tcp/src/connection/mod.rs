@@ -96,11 +96,13 @@ pub enum CloseReason {
     TimedOut,
     /// The peer sent text after the application had closed.
     Unread,
+    /// The peer took nothing for too long: RFC 6429.
+    Stalled,
 }
 
 impl CloseReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// The name that reports give it.
     #[must_use]
@@ -112,6 +114,7 @@ impl CloseReason {
             Self::Refused => "refused",
             Self::TimedOut => "timed out",
             Self::Unread => "unread",
+            Self::Stalled => "stalled",
         }
     }
 }
@@ -138,6 +141,8 @@ struct Liveness {
     heard: Instant,
     /// Since when something waits for an answer; `NEVER` when nothing does.
     unanswered: Instant,
+    /// Since when the peer's window is closed to what is queued; `NEVER` when it is not.
+    stalled: Instant,
     /// When text was last sent.
     spoke: Instant,
     /// When an unacceptable segment was last answered (RFC 5961 7).

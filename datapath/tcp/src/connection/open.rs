@@ -94,6 +94,7 @@ impl Connection {
             liveness: Liveness {
                 heard: now,
                 unanswered: Instant::NEVER,
+                stalled: Instant::NEVER,
                 spoke: now,
                 challenged: Instant::NEVER,
                 probes: 0,

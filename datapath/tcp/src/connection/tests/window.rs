@@ -4,6 +4,7 @@ use super::pair::{End, Pair};
 use super::trace::{Trace, plain};
 use super::{CloseReason, Event, text};
 use crate::config::Config;
+use crate::time::Millis;
 
 fn small() -> Config {
     Config {
@@ -348,4 +349,39 @@ fn a_small_buffer_is_used_without_waiting_for_delayed_acks() {
     pair.client.send(&sent);
     pair.run(500);
     assert_eq!(pair.server.received, sent, "20 round trips of 20 ms");
+}
+
+#[test]
+fn a_window_that_stays_closed_ends_the_connection_where_a_limit_is_set() {
+    let mut trace = Trace::server(Config {
+        stall_timeout: Some(Millis::from_secs(30)),
+        ..plain()
+    });
+    trace.peer(". 1+0 ack 1 win 0");
+    trace.send(100);
+    trace.sent();
+    for _ in 0..29 {
+        trace.pass(1_000);
+        trace.peer(". 1+0 ack 1 win 0");
+    }
+    assert_eq!(trace.events(), [], "RFC 9293 3.8.6.1 (MUST-37)");
+    trace.pass(30_000);
+    assert_eq!(trace.events(), [Event::Closed(CloseReason::Stalled)]);
+}
+
+#[test]
+fn a_window_that_opens_now_and_then_is_no_stall() {
+    let mut trace = Trace::server(Config {
+        stall_timeout: Some(Millis::from_secs(30)),
+        ..plain()
+    });
+    trace.peer(". 1+0 ack 1 win 0");
+    trace.send(100);
+    for taken in 1..20 {
+        trace.pass(20_000);
+        trace.peer(&format!(". 1+0 ack {taken} win 1"));
+        trace.sent();
+        trace.peer(&format!(". 1+0 ack {} win 0", taken + 1));
+    }
+    assert_eq!(trace.events(), []);
 }
