@@ -26,6 +26,9 @@ pub struct Config {
     /// R2: unacknowledged for this long, the connection is given up: RFC 9293 3.8.3, at least 100 s
     /// (SHLD-11).
     pub user_timeout: Millis,
+    /// Tell the peer `user_timeout`, and bear with it as long as it asks for: RFC 5482. Off by
+    /// default.
+    pub user_timeout_option: bool,
     /// How long a peer may keep its window closed to what is queued: RFC 6429. Without one it may
     /// for ever, as long as it answers (RFC 9293 3.8.6.1, MUST-37).
     pub stall_timeout: Option<Millis>,
@@ -108,6 +111,7 @@ impl Default for Config {
             max_rto: Millis::from_secs(120),
             delayed_ack: Millis(40),
             user_timeout: Millis::from_secs(300),
+            user_timeout_option: false,
             stall_timeout: None,
             syn_timeout: Millis::from_secs(180),
             msl: Millis::from_secs(30),

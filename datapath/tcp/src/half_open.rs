@@ -3,11 +3,11 @@
 
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{
-    Flags, Header, Options, Segment, Timestamps, UnscaledWindow, WindowScale,
+    Flags, Header, Options, Segment, Timestamps, UnscaledWindow, UserTimeout, WindowScale,
 };
 
 use crate::config::Config;
-use crate::connection::{Connection, HandshakeDone};
+use crate::connection::{Connection, HandshakeDone, advertised_user_timeout};
 use crate::negotiated::{Path, ts_value};
 use crate::reset;
 use crate::rtt::Rto;
@@ -29,6 +29,7 @@ pub struct HalfOpen {
     deadline: Instant,
     window: UnscaledWindow,
     mss: Option<u16>,
+    user_timeout: Option<UserTimeout>,
     window_scale: Option<WindowScale>,
     timestamps: bool,
     sack_permitted: bool,
@@ -59,6 +60,7 @@ impl HalfOpen {
             window_scale,
             sack_permitted,
             timestamps,
+            user_timeout,
             ..
         } = syn.options;
         Self {
@@ -70,6 +72,7 @@ impl HalfOpen {
             deadline: now + Rto::initial(config).duration(),
             window: syn.window,
             mss,
+            user_timeout,
             window_scale,
             timestamps: timestamps.is_some(),
             sack_permitted,
@@ -103,6 +106,7 @@ impl HalfOpen {
             window_scale: self.window_scale,
             sack_permitted: self.sack_permitted,
             timestamps: self.timestamps.then_some(timestamps),
+            user_timeout: self.user_timeout,
             ..Options::default()
         };
         let (seq, flags, window) = (self.irs, Flags::SYN, self.window);
@@ -141,6 +145,7 @@ impl HalfOpen {
             window_scale: scaled.then(|| config.window_scale()),
             sack_permitted: config.sack && self.sack_permitted,
             timestamps: (config.timestamps && self.timestamps).then_some(timestamps),
+            user_timeout: advertised_user_timeout(config),
             ..Options::default()
         };
         Header {

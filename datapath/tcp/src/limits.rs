@@ -72,6 +72,11 @@ pub const R1_RETRANSMISSIONS: u8 = 3;
 /// ones (RFC 4821 7.7).
 pub const BLACK_HOLE_RETRIES: u8 = 2;
 
+/// L_LIMIT and U_LIMIT of RFC 5482 3.1: what a peer's user timeout can make of ours.
+pub const USER_TIMEOUT_MIN: crate::time::Millis = crate::time::Millis::from_secs(100);
+/// See [`USER_TIMEOUT_MIN`].
+pub const USER_TIMEOUT_MAX: crate::time::Millis = crate::time::Millis::from_secs(3_600);
+
 /// Least time between two ACKs that answer unacceptable segments, per connection: RFC 5961 7.
 pub const CHALLENGE_ACK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(500);
 

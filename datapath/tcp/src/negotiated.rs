@@ -1,6 +1,6 @@
 //! What the two SYNs agreed upon.
 
-use wirepath_wire::tcp::{Options, Timestamps, WindowScale};
+use wirepath_wire::tcp::{Options, Timestamps, UserTimeout, WindowScale};
 
 use crate::config::Config;
 use crate::limits::{SMSS_DEFAULT_IPV4, SMSS_DEFAULT_IPV6, SMSS_MIN, TS_RECENT_LIFE};
@@ -49,6 +49,8 @@ pub(crate) struct Negotiated {
     pub(crate) rcv_scale: WindowScale,
     /// Whether SACK blocks may be sent either way: RFC 2018 2.
     pub(crate) sack: bool,
+    /// What the peer asked for last: REMOTE_UTO of RFC 5482 3.1.
+    pub(crate) remote_user_timeout: Option<UserTimeout>,
     timestamps: bool,
     ts_offset: u32,
     ts_recent: u32,
@@ -64,6 +66,7 @@ impl Negotiated {
             snd_scale: WindowScale::default(),
             rcv_scale: config.window_scale(),
             sack: config.sack,
+            remote_user_timeout: None,
             timestamps: config.timestamps,
             ts_offset,
             ts_recent: 0,
@@ -83,6 +86,7 @@ impl Negotiated {
                 self.scaling = false;
             }
         }
+        self.remote_user_timeout = options.user_timeout;
         self.sack = config.sack && options.sack_permitted;
         self.timestamps = config.timestamps && options.timestamps.is_some();
         if let Some(timestamps) = options.timestamps {

@@ -51,11 +51,11 @@ impl Connection {
             return self.on_persist_timeout(now);
         }
         let limit = if handshake {
-            self.config.syn_timeout
+            self.config.syn_timeout.duration()
         } else {
-            self.config.user_timeout
+            self.user_timeout()
         };
-        if self.is_unanswered_for(now, limit.duration()) {
+        if self.is_unanswered_for(now, limit) {
             // RFC 9293 3.8.3 (MUST-20, MUST-22): R2.
             self.enter_closed(CloseReason::TimedOut);
             return;
@@ -95,7 +95,7 @@ impl Connection {
         {
             return;
         }
-        if self.is_unanswered_for(now, self.config.user_timeout.duration()) {
+        if self.is_unanswered_for(now, self.user_timeout()) {
             self.enter_closed(CloseReason::TimedOut);
             return;
         }

@@ -12,6 +12,7 @@ mod syn_sent;
 mod tests;
 mod urgent;
 mod user;
+mod user_timeout;
 mod verdict;
 
 pub use icmp::SoftError;
@@ -19,6 +20,7 @@ pub use info::Info;
 pub use open::HandshakeDone;
 pub(crate) use open::syn_window;
 pub use output::Outgoing;
+pub(crate) use user_timeout::advertised as advertised_user_timeout;
 pub use verdict::{DropReason, Received};
 
 use wirepath_wire::seq::SeqNum;

@@ -118,7 +118,7 @@ impl Connection {
         }
         self.rcv.ack_due = AckDue::No;
         let scaling = self.negotiated.scaling;
-        let options = Options {
+        let mut options = Options {
             // RFC 9293 3.7.1 (MUST-14, SHLD-5, MUST-67).
             mss: Some(self.path.link().mss),
             window_scale: scaling.then(|| self.config.window_scale()),
@@ -126,6 +126,7 @@ impl Connection {
             timestamps: self.negotiated.timestamps_option(now),
             ..Options::default()
         };
+        self.tell_user_timeout(&mut options);
         let flags = if answers {
             Flags::SYN | Flags::ACK
         } else {
@@ -339,6 +340,7 @@ impl Connection {
             timestamps: self.negotiated.timestamps_option(now),
             ..Options::default()
         };
+        self.tell_user_timeout(&mut options);
         if self.negotiated.sack && self.rcv.has_news() {
             let most = SACK_BLOCKS[usize::from(self.negotiated.timestamps())];
             options.sack = self.rcv.sack_blocks(pool, most);

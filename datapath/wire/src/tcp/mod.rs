@@ -8,7 +8,8 @@ mod segment;
 pub use emit::{emit, fill_checksum};
 pub use parse::{ChecksumPolicy, ChecksumState, Received, parse};
 pub use segment::{
-    Flags, Header, Options, SackBlock, SackBlocks, Segment, Timestamps, UnscaledWindow, WindowScale,
+    FastOpen, Flags, Header, Options, SackBlock, SackBlocks, Segment, Timestamps, UnscaledWindow,
+    UserTimeout, WindowScale,
 };
 
 use zerocopy::byteorder::network_endian::{U16, U32};

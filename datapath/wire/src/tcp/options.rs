@@ -3,7 +3,7 @@
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes, Unaligned};
 
-use super::{MAX_OPTIONS_LEN, Options, SackBlock, Timestamps, WindowScale};
+use super::{FastOpen, MAX_OPTIONS_LEN, Options, SackBlock, Timestamps, UserTimeout, WindowScale};
 use crate::seq::SeqNum;
 
 mod kind {
@@ -14,6 +14,8 @@ mod kind {
     pub(super) const SACK_PERMITTED: u8 = 4;
     pub(super) const SACK: u8 = 5;
     pub(super) const TIMESTAMPS: u8 = 8;
+    pub(super) const USER_TIMEOUT: u8 = 28;
+    pub(super) const FAST_OPEN: u8 = 34;
 }
 
 /// Reads options up to their end, and whether one had an illegal length.
@@ -53,9 +55,20 @@ fn take(options: &mut Options, option: &[u8]) -> bool {
                 echo: u32::from_be_bytes([e, f, g, h]),
             });
         }
+        [kind::USER_TIMEOUT, _, a, b] => {
+            options.user_timeout = Some(UserTimeout(u16::from_be_bytes([a, b])));
+        }
+        [kind::FAST_OPEN, _, ref cookie @ ..] => {
+            let cookie = <[u8; 8]>::try_from(cookie).map(FastOpen::Cookie);
+            options.fast_open = Some(cookie.unwrap_or(FastOpen::Request));
+        }
         [kind::SACK, _, ref blocks @ ..] => return take_sack(options, blocks),
         [
-            kind::MSS | kind::WINDOW_SCALE | kind::SACK_PERMITTED | kind::TIMESTAMPS,
+            kind::MSS
+            | kind::WINDOW_SCALE
+            | kind::SACK_PERMITTED
+            | kind::TIMESTAMPS
+            | kind::USER_TIMEOUT,
             ..,
         ] => {
             return false;
@@ -138,6 +151,9 @@ impl Options {
             (self.timestamps.is_some(), size_of::<TimestampsLayout>()),
             (self.sack_permitted && self.timestamps.is_none(), 4),
             (self.window_scale.is_some(), 4),
+            (self.user_timeout.is_some(), 4),
+            (self.fast_open == Some(FastOpen::Request), 4),
+            (matches!(self.fast_open, Some(FastOpen::Cookie(_))), 12),
         ];
         let present = words.iter().filter(|(present, _)| *present);
         present.fold(0, |total: usize, (_, len)| total.saturating_add(*len))
@@ -148,7 +164,9 @@ impl Options {
 ///
 /// Every group is padded to words in front, in the order of Linux, which middleboxes know best.
 pub(super) fn emit(mut buffer: &mut [u8], options: &Options) -> Option<()> {
-    use kind::{MSS, NO_OPERATION, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE};
+    use kind::{
+        FAST_OPEN, MSS, NO_OPERATION, SACK, SACK_PERMITTED, TIMESTAMPS, USER_TIMEOUT, WINDOW_SCALE,
+    };
 
     if let Some(mss) = options.mss {
         put(
@@ -176,6 +194,18 @@ pub(super) fn emit(mut buffer: &mut [u8], options: &Options) -> Option<()> {
     }
     if let Some(scale) = options.window_scale {
         put(&mut buffer, &[NO_OPERATION, WINDOW_SCALE, 3, scale.shift()])?;
+    }
+    if let Some(UserTimeout(time)) = options.user_timeout {
+        let [high, low] = time.to_be_bytes();
+        put(&mut buffer, &[USER_TIMEOUT, 4, high, low])?;
+    }
+    match options.fast_open {
+        Some(FastOpen::Request) => put(&mut buffer, &[NO_OPERATION, NO_OPERATION, FAST_OPEN, 2])?,
+        Some(FastOpen::Cookie(cookie)) => {
+            put(&mut buffer, &[NO_OPERATION, NO_OPERATION, FAST_OPEN, 10])?;
+            put(&mut buffer, &cookie)?;
+        }
+        None => {}
     }
     let blocks = options.emitted_blocks();
     if blocks.is_empty() {

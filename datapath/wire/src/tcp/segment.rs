@@ -130,6 +130,52 @@ pub struct Options {
     pub sack: SackBlocks,
     /// Timestamps, RFC 7323 3.2.
     pub timestamps: Option<Timestamps>,
+    /// User timeout, RFC 5482 3.3.
+    pub user_timeout: Option<UserTimeout>,
+    /// Fast Open, RFC 7413 4.1.1; only on SYN.
+    pub fast_open: Option<FastOpen>,
+}
+
+/// The user timeout option, RFC 5482 3.3: the granularity bit and 15 bits of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserTimeout(pub u16);
+
+impl UserTimeout {
+    const MINUTES: u16 = 1 << 15;
+
+    /// The option that says `seconds`, or the largest that there is; rounded up to minutes where it
+    /// must be.
+    #[must_use]
+    pub fn from_seconds(seconds: u32) -> Self {
+        let most = Self::MINUTES.saturating_sub(1);
+        match u16::try_from(seconds) {
+            Ok(seconds) if seconds <= most => Self(seconds),
+            _ => {
+                let minutes = u16::try_from(seconds.div_ceil(60)).unwrap_or(most);
+                Self(Self::MINUTES | minutes.min(most))
+            }
+        }
+    }
+
+    /// The time in seconds; 0 says nothing (RFC 5482 3.3).
+    #[must_use]
+    pub fn seconds(self) -> u32 {
+        let time = u32::from(self.0 & !Self::MINUTES);
+        if self.0 & Self::MINUTES == 0 {
+            time
+        } else {
+            time.saturating_mul(60)
+        }
+    }
+}
+
+/// The Fast Open option, RFC 7413 4.1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FastOpen {
+    /// Asks for a cookie, or shows one that is none of ours.
+    Request,
+    /// A cookie of the length that we give out.
+    Cookie([u8; 8]),
 }
 
 /// All of a TCP header but ports and checksum, which belong to the path and to the bytes.

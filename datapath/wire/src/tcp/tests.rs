@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::{
-    ChecksumPolicy, ChecksumState, Flags, Header, MAX_OPTIONS_LEN, MIN_HEADER_LEN, Options, Ports,
-    Received, SackBlock, SackBlocks, Timestamps, UnscaledWindow, WindowScale, emit, fill_checksum,
-    options, parse,
+    ChecksumPolicy, ChecksumState, FastOpen, Flags, Header, MAX_OPTIONS_LEN, MIN_HEADER_LEN,
+    Options, Ports, Received, SackBlock, SackBlocks, Timestamps, UnscaledWindow, UserTimeout,
+    WindowScale, emit, fill_checksum, options, parse,
 };
 use crate::Error;
 use crate::checksum::Sum;
@@ -38,6 +38,7 @@ fn syn_options() -> Options {
             value: 0x0102_0304,
             echo: 0x0506_0708,
         }),
+        ..Options::default()
     }
 }
 
@@ -95,6 +96,45 @@ fn fields_stand_where_rfc_9293_3_1_puts_them() {
     assert_eq!(bytes[18..], [0, 9]);
 }
 
+/// `options` are emitted as `expected`, and parsed from there.
+fn laid_out(options: Options, expected: &[u8]) {
+    assert_eq!(options.emitted_len(), expected.len());
+    let bytes = bytes(&header_v4(), &header(options), b"");
+    assert_eq!(&bytes[MIN_HEADER_LEN..], expected);
+    assert_eq!(parse_options(expected), (options, false));
+}
+
+#[test]
+fn the_user_timeout_and_fast_open_follow_the_options_of_every_day() {
+    let none = Options::default();
+    let cases: [(Options, &[u8]); 3] = [
+        (
+            Options {
+                user_timeout: Some(UserTimeout(0x8102)),
+                ..none
+            },
+            &[28, 4, 0x81, 2],
+        ),
+        (
+            Options {
+                fast_open: Some(FastOpen::Request),
+                ..none
+            },
+            &[1, 1, 34, 2],
+        ),
+        (
+            Options {
+                fast_open: Some(FastOpen::Cookie(*b"cookies!")),
+                ..none
+            },
+            b"\x01\x01\x22\x0Acookies!",
+        ),
+    ];
+    cases
+        .iter()
+        .for_each(|(options, expected)| laid_out(*options, expected));
+}
+
 #[test]
 fn options_are_laid_out_as_linux_does() {
     let timestamps = Some(Timestamps { value: 1, echo: 2 });
@@ -143,12 +183,9 @@ fn options_are_laid_out_as_linux_does() {
             ],
         ),
     ];
-    for (options, expected) in cases {
-        assert_eq!(options.emitted_len(), expected.len());
-        let bytes = bytes(&header_v4(), &header(options), b"");
-        assert_eq!(&bytes[MIN_HEADER_LEN..], expected);
-        assert_eq!(parse_options(expected), (options, false));
-    }
+    cases
+        .iter()
+        .for_each(|(options, expected)| laid_out(*options, expected));
 }
 
 #[test]
@@ -312,6 +349,8 @@ prop_compose! {
         sack_permitted: bool,
         blocks in prop::collection::vec(any::<(u32, u32)>(), 0..=4),
         timestamps: Option<(u32, u32)>,
+        user_timeout: Option<u16>,
+        fast_open: Option<Option<[u8; 8]>>,
     ) -> Options {
         let mut sack = SackBlocks::default();
         for (left, right) in blocks {
@@ -323,6 +362,8 @@ prop_compose! {
             sack_permitted,
             sack,
             timestamps: timestamps.map(|(value, echo)| Timestamps { value, echo }),
+            user_timeout: user_timeout.map(UserTimeout),
+            fast_open: fast_open.map(|c| c.map_or(FastOpen::Request, FastOpen::Cookie)),
         }
     }
 }
@@ -395,5 +436,30 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
         let _ = parse_v4(&bytes);
+    }
+}
+
+#[test]
+fn a_user_timeout_counts_seconds_or_minutes() {
+    let cases = [
+        (0, 0),
+        (1, 1),
+        (32_767, 32_767),
+        (32_768, 32_820),
+        (u32::MAX, 1_966_020),
+    ];
+    for (seconds, said) in cases {
+        assert_eq!(UserTimeout::from_seconds(seconds).seconds(), said);
+    }
+}
+
+#[test]
+fn a_cookie_of_another_length_asks_for_ours() {
+    for option in [&[34, 2][..], &[34, 6, 1, 2, 3, 4], &[34, 4, 1, 2]] {
+        let (options, illegal) = parse_options(option);
+        assert_eq!(
+            (options.fast_open, illegal),
+            (Some(FastOpen::Request), false)
+        );
     }
 }

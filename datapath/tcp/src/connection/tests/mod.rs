@@ -20,6 +20,7 @@ mod standard;
 mod time_wait;
 mod trace;
 mod urgent;
+mod user_timeout;
 mod window;
 mod wrap;
 

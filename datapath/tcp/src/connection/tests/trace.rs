@@ -1,7 +1,8 @@
 //! A connection against a peer played by hand, in lines as tcpdump writes them:
 //!
 //! ```text
-//! flags seq+len [ack n] [urg n] [win n] [mss n] [ws n] [sackok] [ts value/echo] [sack a-b ...]
+//! flags seq+len [ack n] [urg n] [win n] [mss n] [ws n] [sackok] [ts value/echo]
+//!               [uto seconds] [sack a-b ...]
 //! ```
 //!
 //! Flags are `S`, `F`, `R`, `P`, `U` and `.` for ACK. Sequence numbers count from the SYN of
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{
-    Flags, Header, Options, SackBlock, Timestamps, UnscaledWindow, WindowScale,
+    Flags, Header, Options, SackBlock, Timestamps, UnscaledWindow, UserTimeout, WindowScale,
 };
 
 use super::pair::{End, PATH, Sent};
@@ -287,6 +288,10 @@ pub(super) fn parse(line: &str, win: u16) -> Sent {
                 let echo = echo.parse().expect(line);
                 options.timestamps = Some(Timestamps { value, echo });
             }
+            "uto" => {
+                let seconds = number().parse().expect(line);
+                options.user_timeout = Some(UserTimeout::from_seconds(seconds));
+            }
             "sack" => push_sack(options, number()),
             other => panic!("{other} in {line}"),
         }
@@ -336,6 +341,7 @@ pub(super) fn line(header: &Header, len: usize) -> String {
         window_scale,
         sack_permitted,
         sack,
+        user_timeout,
         ..
     } = header.options;
     if let Some(mss) = mss {
@@ -346,6 +352,9 @@ pub(super) fn line(header: &Header, len: usize) -> String {
     }
     if sack_permitted {
         line.push_str(" sackok");
+    }
+    if let Some(time) = user_timeout {
+        write!(line, " uto {}", time.seconds()).expect("a String");
     }
     for block in sack.as_slice() {
         let (left, right) = (
