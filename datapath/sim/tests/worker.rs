@@ -4,6 +4,8 @@
 mod cookies;
 #[path = "worker/errors.rs"]
 mod errors;
+#[path = "worker/fast_open.rs"]
+mod fast_open;
 #[path = "worker/lab.rs"]
 mod lab;
 #[path = "worker/opens.rs"]

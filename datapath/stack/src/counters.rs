@@ -68,6 +68,8 @@ counters! {
     syn_cookies_sent: "SYNs answered without keeping an entry",
     syn_cookies_accepted: "Connections opened by a cookie that came back",
     syn_cookies_refused: "Segments of no connection without a good cookie, while some were out",
+    fast_opens: "Connections opened by a SYN with a good cookie",
+    fast_open_full: "SYNs with a good cookie that waited for the handshake, as too many were early",
     drop_half_open_full: "SYNs refused because too many handshakes were unfinished",
     drop_connections_full: "SYNs refused because too many connections were open",
     drop_reset_limit: "Resets not sent because too many were",

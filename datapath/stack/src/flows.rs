@@ -67,6 +67,8 @@ pub(crate) struct OpenFlow<S> {
     pub(crate) timer: TimerId,
     /// Whether it stands in the list of those that may have something to send.
     pub(crate) dirty: bool,
+    /// Whether it was opened by a SYN alone, and the handshake is not done.
+    pub(crate) early: bool,
     pub(crate) connection: Connection,
     pub(crate) session: S,
 }

@@ -28,6 +28,9 @@ pub const RESETS_PER_MILLISECOND: u32 = 64;
 /// Largest share of the batch that one device may fill in one turn.
 pub const RECEIVE_BATCH: usize = 64;
 
+/// Connections that may be open by a SYN alone at a time: RFC 7413 5.1.
+pub const FAST_OPENS: usize = 256;
+
 /// How long a peer may keep its window closed while blocks are scarce: RFC 6429 4.
 pub const STALL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 

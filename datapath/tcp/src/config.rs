@@ -45,6 +45,9 @@ pub struct Config {
     pub congestion: CongestionControl,
     /// When a SYN is answered with a cookie instead of being kept: RFC 4987 3.6.
     pub syn_cookies: SynCookies,
+    /// Take text on the SYN of a peer that shows our cookie: RFC 7413, of a passive open. Off by
+    /// default: such text may come twice.
+    pub fast_open: bool,
     /// Try shorter segments when the path swallows long ones and no router says so: RFC 4821. Off
     /// by default: most lost text is lost for other reasons.
     pub path_probing: bool,
@@ -119,6 +122,7 @@ impl Default for Config {
             keep_alive: None,
             congestion: CongestionControl::default(),
             syn_cookies: SynCookies::default(),
+            fast_open: false,
             path_probing: false,
             nagle: true,
             timestamps: true,

@@ -221,13 +221,18 @@ impl HalfOpen {
     /// The connection, once a segment was [`Accept`](HalfOpenVerdict::Accept)ed.
     #[must_use]
     pub fn accept(&self, now: Instant, config: Config, path: Path) -> Connection {
-        let done = HandshakeDone {
+        Connection::accept(now, config, path, &self.handshake())
+    }
+
+    /// What the connection must know of the handshake.
+    #[must_use]
+    pub fn handshake(&self) -> HandshakeDone {
+        HandshakeDone {
             iss: self.iss,
             syn: self.syn(),
             ts_offset: self.ts_offset,
             syn_at: self.syn_at,
             retransmitted: self.retries > 0,
-        };
-        Connection::accept(now, config, path, &done)
+        }
     }
 }

@@ -23,6 +23,7 @@ enum Use {
     Isn,
     Timestamps,
     SynCookie,
+    FastOpen,
 }
 
 impl Secret {
@@ -56,11 +57,21 @@ impl Secret {
         self.hash(Use::SynCookie, content)
     }
 
+    /// The cookie that shows that a SYN of `peer` comes from there: RFC 7413 4.1.2.
+    #[must_use]
+    pub fn fast_open_cookie(&self, peer: &impl Hash) -> [u8; 8] {
+        self.hash_whole(Use::FastOpen, peer).to_be_bytes()
+    }
+
     fn hash(&self, purpose: Use, tuple: &impl Hash) -> u32 {
+        self.hash_whole(purpose, tuple) as u32
+    }
+
+    fn hash_whole(&self, purpose: Use, tuple: &impl Hash) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         purpose.hash(&mut hasher);
         tuple.hash(&mut hasher);
-        hasher.finish() as u32
+        hasher.finish()
     }
 }
 

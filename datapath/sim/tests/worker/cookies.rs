@@ -25,13 +25,7 @@ fn always() -> Config {
 }
 
 fn cookie(lab: &mut Lab, options: Options) -> Sent {
-    let header = Header {
-        seq: wirepath_wire::seq::SeqNum::new(crate::lab::IRS),
-        flags: Flags::SYN,
-        options,
-        ..Header::default()
-    };
-    lab.segment(&tuple(99), &header, &[]);
+    lab.syn_with(&tuple(99), options, &[]);
     lab.one()
 }
 

@@ -192,10 +192,12 @@ impl Lab {
         frames
     }
 
-    /// What the worker has sent since the last call; all of it must be TCP.
+    /// The segments that the worker has sent since the last call.
     pub(crate) fn sent(&mut self) -> Vec<Sent> {
         let frames = self.frames();
-        frames.iter().map(|bytes| parse(bytes)).collect()
+        let arp = |bytes: &&Vec<u8>| bytes[12..14] == [8, 6];
+        let packets = frames.iter().filter(|bytes| !arp(bytes));
+        packets.map(|bytes| parse(bytes)).collect()
     }
 
     /// The one segment that the worker has sent.
@@ -208,14 +210,19 @@ impl Lab {
 
     /// A SYN from `tuple.remote`.
     pub(crate) fn syn(&mut self, tuple: &Tuple) {
+        self.syn_with(tuple, syn_options(), &[]);
+    }
+
+    /// A SYN with these options and this text.
+    pub(crate) fn syn_with(&mut self, tuple: &Tuple, options: Options, text: &[u8]) {
         let header = Header {
             seq: SeqNum::new(IRS),
             flags: Flags::SYN,
             window: UnscaledWindow(60_000),
-            options: syn_options(),
+            options,
             ..Header::default()
         };
-        self.segment(tuple, &header, &[]);
+        self.segment(tuple, &header, text);
     }
 
     /// The segment that the peer sends after `last` of ours, `seq` bytes after its SYN.

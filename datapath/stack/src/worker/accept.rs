@@ -57,8 +57,12 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         let ts_offset = secret.ts_offset(&arrival.tuple);
         let half_open = HalfOpen::new(now, &segment.header, &listener.config, iss, ts_offset);
+        if self.open_early(now, &listener, &half_open, (arrival, segment)) {
+            return;
+        }
         let path = self.path_to(arrival);
-        let syn_ack = half_open.syn_ack(now, &listener.config, path);
+        let mut syn_ack = half_open.syn_ack(now, &listener.config, path);
+        syn_ack.options.fast_open = self.fast_open_cookie(&listener, arrival);
         self.keep_half_open(HalfOpenFlow {
             tuple: arrival.tuple,
             link: arrival.link,
@@ -139,6 +143,7 @@ impl<D: Device, A: App> Worker<D, A> {
             listener: Some(listener),
             timer: TimerId::NONE,
             dirty: false,
+            early: false,
             connection,
             session: A::Session::default(),
         }

@@ -4,6 +4,7 @@ mod accept;
 mod answer;
 mod cookie;
 mod egress;
+mod fast_open;
 mod ingress;
 mod open;
 mod report;
@@ -95,6 +96,8 @@ pub struct Worker<D: Device, A: App> {
     chunk: Box<[u8; limits::READ_CHUNK]>,
     counters: Counters,
     reset_budget: ResetBudget,
+    /// Connections that were opened by a SYN alone, and whose handshake is not done.
+    early: usize,
     /// When a SYN was last answered with a cookie; `NEVER` at first.
     cookie_sent: Instant,
     /// All connections are being closed: what comes is for nobody.
@@ -147,6 +150,7 @@ impl<D: Device, A: App> Worker<D, A> {
             chunk: Box::new([0; limits::READ_CHUNK]),
             counters: Counters::default(),
             reset_budget: ResetBudget::default(),
+            early: 0,
             cookie_sent: Instant::NEVER,
             draining: false,
             config,

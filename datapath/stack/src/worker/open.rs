@@ -127,6 +127,7 @@ impl<D: Device, A: App> Worker<D, A> {
             listener: None,
             timer: TimerId::NONE,
             dirty: false,
+            early: false,
             connection: Connection::open(now, config, path, iss, ts_offset),
             session,
         };

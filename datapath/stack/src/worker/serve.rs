@@ -136,10 +136,14 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// Counts the state that a connection has entered, and those it passed through at once.
     fn note_state(&mut self, number: u32, before: State) {
-        let Some(flow) = self.flows.open.get(number) else {
+        let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
         let state = flow.connection.state();
+        if flow.early && state != State::SynReceived {
+            flow.early = false;
+            self.early -= 1;
+        }
         if state == before {
             return;
         }

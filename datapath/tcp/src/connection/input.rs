@@ -45,6 +45,7 @@ impl Connection {
         segment: &Segment<'a>,
         pool: &mut BlockPool,
     ) -> Result<&'a [u8], Stop> {
+        self.check_syn_again(segment)?;
         self.check_timestamp(now, segment)?;
         self.check_sequence(now, segment)?;
         self.check_reset(now, segment)?;
@@ -165,7 +166,7 @@ impl Connection {
     }
 
     /// Seventh, process the segment text.
-    fn take_text<'a>(
+    pub(super) fn take_text<'a>(
         &mut self,
         segment: &Segment<'a>,
         pool: &mut BlockPool,
@@ -177,7 +178,7 @@ impl Connection {
         if seq != segment.header.seq {
             self.note_duplicate(segment);
         }
-        if !self.state.may_receive_text() {
+        if !self.state.may_receive_text() && !self.pending.contains(Pending::FAST_OPEN) {
             // The peer has closed: what comes is old, or beyond its FIN.
             self.rcv.ack_due = AckDue::Now;
             return Err(Stop::Drop(DropReason::TextAfterClose));

@@ -2,6 +2,7 @@
 
 mod ack;
 mod deadline;
+mod fast_open;
 mod icmp;
 mod info;
 mod input;
@@ -58,6 +59,8 @@ bitflags::bitflags! {
         const URGENT = 0x200;
         const RETRANSMITTING = 0x400;
         const SOFT_ERROR = 0x800;
+        /// The application was told of the connection before the handshake was done.
+        const FAST_OPEN = 0x1000;
     }
 }
 

@@ -41,7 +41,10 @@ impl Connection {
         let outgoing = match self.state {
             State::Closed | State::Listen => self.reset_segment(now),
             State::SynSent => self.syn_segment(now),
-            State::SynReceived => self.syn_segment(now).or_else(|| self.pure_ack(now, pool)),
+            State::SynReceived => self
+                .syn_segment(now)
+                .or_else(|| self.early_text(now, pool))
+                .or_else(|| self.pure_ack(now, pool)),
             _ => self
                 .resend(now, pool)
                 .or_else(|| self.tail_probe(now, pool))
@@ -111,10 +114,11 @@ impl Connection {
         self.pending.remove(Pending::SYN);
         self.arm_retransmit(now);
         let answers = self.state == State::SynReceived;
-        if answers || self.liveness.retries > 0 {
+        let crossed = answers && !self.pending.contains(Pending::FAST_OPEN);
+        if crossed || self.liveness.retries > 0 {
             self.rtt.on_retransmitted();
         } else {
-            self.rtt.on_sent(now, self.snd.nxt);
+            self.rtt.on_sent(now, self.snd.iss + 1);
         }
         self.rcv.ack_due = AckDue::No;
         let scaling = self.negotiated.scaling;
@@ -251,7 +255,7 @@ impl Connection {
         if self.path.try_to_raise(now) {
             self.heed_segment_size();
         }
-        let idle = self.snd.una == self.snd.nxt;
+        let idle = self.snd.nxt == self.snd.text_start();
         if idle && now.since(self.liveness.spoke) > self.rtt.rto().duration() {
             // RFC 5681 4.1: a window that was not used for an RTO says nothing.
             self.congestion.restart(false);
@@ -267,6 +271,11 @@ impl Connection {
         let outgoing = self.text_segment(now, pool, self.snd.nxt, room);
         self.arm_tail_probe(now);
         Some(outgoing)
+    }
+
+    /// Text of a Fast Open goes before the handshake is done: RFC 7413 4.2.2.
+    fn early_text(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
+        self.may_send_early().then(|| self.new_text(now, pool))?
     }
 
     /// Silly-window avoidance and Nagle: RFC 9293 3.8.6.2.1 (MUST-38), 3.7.4 (SHLD-7, MUST-17).

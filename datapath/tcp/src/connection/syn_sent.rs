@@ -60,13 +60,19 @@ impl Connection {
         if let Some(rtt) = self.rtt.take_sample(now, ack) {
             self.rtt.on_sample(rtt, 1.0);
         }
-        self.snd.acknowledge(pool, ack);
+        // Text that went early is acknowledged as any other.
+        self.snd.acknowledge(pool, self.snd.iss + 1);
         self.state = State::Established;
         self.liveness.retries = 0;
         self.liveness.unanswered = Instant::NEVER;
         self.timers.disarm(Timer::Retransmit);
-        self.pending.remove(Pending::SYN);
-        self.pending.insert(Pending::CONNECTED);
+        if self.snd.una != self.snd.nxt {
+            self.arm_retransmit(now);
+        }
+        if !self.pending.contains(Pending::FAST_OPEN) {
+            self.pending.insert(Pending::CONNECTED);
+        }
+        self.pending.remove(Pending::SYN | Pending::FAST_OPEN);
         if let Some(keep_alive) = self.config.keep_alive {
             self.timers.arm(Timer::KeepAlive, now + keep_alive.idle);
         }
