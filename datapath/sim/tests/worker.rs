@@ -8,6 +8,8 @@ mod errors;
 mod fast_open;
 #[path = "worker/lab.rs"]
 mod lab;
+#[path = "worker/markings.rs"]
+mod markings;
 #[path = "worker/opens.rs"]
 mod opens;
 #[path = "worker/pressure.rs"]

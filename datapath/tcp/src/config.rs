@@ -51,6 +51,10 @@ pub struct Config {
     /// Try shorter segments when the path swallows long ones and no router says so: RFC 4821. Off
     /// by default: most lost text is lost for other reasons.
     pub path_probing: bool,
+    /// Explicit congestion notification: RFC 3168.
+    pub ecn: EcnMode,
+    /// What its packets say to the network.
+    pub marking: Marking,
     /// Nagle's algorithm: RFC 9293 3.7.4 (SHLD-7); off sends every byte at once (MUST-17).
     pub nagle: bool,
     /// Offer and accept timestamps: RFC 7323 3.
@@ -69,6 +73,35 @@ pub enum CongestionControl {
     Cubic,
     /// RFC 5681 and RFC 6582.
     NewReno,
+}
+
+/// Whether to agree on ECN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EcnMode {
+    /// Never.
+    Off,
+    /// When the peer offers it.
+    #[default]
+    Passive,
+    /// And offer it to those we connect to.
+    Active,
+}
+
+/// What the packets of a connection say to the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marking {
+    /// The differentiated services code point, 0 to 63: RFC 9293 3.9.1 (MUST-48).
+    pub dscp: u8,
+    /// Hop limit or TTL; that of the host where it says none (MUST-49).
+    pub hop_limit: Option<u8>,
+}
+
+impl Marking {
+    /// Nothing, and the hop limit of the host.
+    pub const NONE: Self = Self {
+        dscp: 0,
+        hop_limit: None,
+    };
 }
 
 /// When a listener answers without keeping an entry.
@@ -124,6 +157,8 @@ impl Default for Config {
             syn_cookies: SynCookies::default(),
             fast_open: false,
             path_probing: false,
+            ecn: EcnMode::default(),
+            marking: Marking::default(),
             nagle: true,
             timestamps: true,
             sack: true,

@@ -7,6 +7,7 @@ use wirepath_wire::tcp::{
 };
 
 use crate::config::Config;
+use crate::connection::ecn::{self, OFFER};
 use crate::connection::{Connection, HandshakeDone, advertised_user_timeout};
 use crate::negotiated::{Path, ts_value};
 use crate::reset;
@@ -33,6 +34,8 @@ pub struct HalfOpen {
     window_scale: Option<WindowScale>,
     timestamps: bool,
     sack_permitted: bool,
+    /// Whether the SYN offered ECN.
+    ecn: bool,
     retries: u8,
 }
 
@@ -76,6 +79,7 @@ impl HalfOpen {
             window_scale,
             timestamps: timestamps.is_some(),
             sack_permitted,
+            ecn: syn.flags.contains(OFFER),
             retries: 0,
         }
     }
@@ -109,7 +113,8 @@ impl HalfOpen {
             user_timeout: self.user_timeout,
             ..Options::default()
         };
-        let (seq, flags, window) = (self.irs, Flags::SYN, self.window);
+        let offer = if self.ecn { OFFER } else { Flags::empty() };
+        let (seq, flags, window) = (self.irs, Flags::SYN | offer, self.window);
         Header {
             seq,
             flags,
@@ -148,10 +153,14 @@ impl HalfOpen {
             user_timeout: advertised_user_timeout(config),
             ..Options::default()
         };
+        let flags = match ecn::takes_up(config, &self.syn()) {
+            true => Flags::SYN | Flags::ACK | Flags::ECE,
+            false => Flags::SYN | Flags::ACK,
+        };
         Header {
             seq: self.iss,
             ack: self.irs + 1,
-            flags: Flags::SYN | Flags::ACK,
+            flags,
             window: crate::connection::syn_window(config),
             urgent: 0,
             options,

@@ -39,6 +39,7 @@ mod tests {
                 ..Header::default()
             },
             payload,
+            ecn: wirepath_wire::ip::Ecn::NotEct,
         }
     }
 

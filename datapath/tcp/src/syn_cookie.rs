@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! ISS   | MAC of tuple, IRS, slot and MSS: 29 bits | index of the MSS: 3 |
-//! TSval | clock of the timestamps: 26 bits         | SACK: 1 | - | shift: 4 |
+//! TSval | clock of the timestamps: 26 bits | SACK: 1 | ECN: 1 | shift: 4 |
 //! ```
 
 use std::hash::Hash;
@@ -12,6 +12,7 @@ use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Flags, Header, Options, Segment, Timestamps, WindowScale};
 
 use crate::config::Config;
+use crate::connection::ecn::OFFER;
 use crate::half_open::HalfOpen;
 use crate::isn::Secret;
 use crate::limits::SMSS_MIN;
@@ -33,6 +34,7 @@ const OPTION_BITS: u32 = 0x3F;
 const SHIFT_BITS: u32 = 0x0F;
 const NO_SHIFT: u32 = 0x0F;
 const SACK_BIT: u32 = 0x20;
+const ECN_BIT: u32 = 0x10;
 
 /// How much the low bits of the timestamp may take it back, in its unit.
 const TS_STEP: u32 = OPTION_BITS + 1;
@@ -49,21 +51,11 @@ pub fn syn_ack(
     let size = index_of(syn.options.mss, path);
     let iss = cookie(secret, tuple, syn.seq, slot(now), size);
     let ts_offset = secret.ts_offset(tuple);
-    // Without timestamps there is no room for the options.
-    let syn = Header {
-        options: if syn.options.timestamps.is_some() && config.timestamps {
-            syn.options
-        } else {
-            Options {
-                mss: syn.options.mss,
-                ..Options::default()
-            }
-        },
-        ..*syn
-    };
+    let has_room = syn.options.timestamps.is_some() && config.timestamps;
+    let syn = if has_room { *syn } else { without_options(syn) };
     let mut header = HalfOpen::new(now, &syn, config, iss, ts_offset).syn_ack(now, config, path);
     if let Some(timestamps) = &mut header.options.timestamps {
-        timestamps.value = with_options(timestamps.value, &syn.options);
+        timestamps.value = with_options(timestamps.value, &syn);
     }
     header
 }
@@ -94,7 +86,7 @@ pub fn accept(
     let timestamps = options.timestamps.filter(|_| config.timestamps);
     let syn = Header {
         seq: irs,
-        flags: Flags::SYN,
+        flags: flags_of(timestamps),
         options: options_of(mss, timestamps),
         ..Header::default()
     };
@@ -110,6 +102,28 @@ fn cookie(secret: &Secret, tuple: &impl Hash, irs: SeqNum, slot: u64, size: u32)
     SeqNum::new(mac << SIZE_BITS | size)
 }
 
+/// A SYN of which only the MSS can be remembered: there is no timestamp for the rest.
+fn without_options(syn: &Header) -> Header {
+    Header {
+        flags: Flags::SYN,
+        options: Options {
+            mss: syn.options.mss,
+            ..Options::default()
+        },
+        ..*syn
+    }
+}
+
+/// The flags of the SYN, as TSecr brings them back.
+fn flags_of(timestamps: Option<Timestamps>) -> Flags {
+    let offered = timestamps.is_some_and(|timestamps| timestamps.echo & ECN_BIT != 0);
+    if offered {
+        Flags::SYN | OFFER
+    } else {
+        Flags::SYN
+    }
+}
+
 /// The largest size that the peer takes.
 fn index_of(mss: Option<u16>, path: Path) -> u32 {
     let mss = mss.unwrap_or_else(|| path.default_smss());
@@ -118,11 +132,17 @@ fn index_of(mss: Option<u16>, path: Path) -> u32 {
 }
 
 /// The latest TSval not after `value` that says what `options` say.
-fn with_options(value: u32, options: &Options) -> u32 {
+fn with_options(value: u32, syn: &Header) -> u32 {
+    let options = &syn.options;
     let shift = options.window_scale;
     let shift = shift.map_or(NO_SHIFT, |shift| u32::from(shift.shift()));
     let sack = if options.sack_permitted { SACK_BIT } else { 0 };
-    let said = (value & !OPTION_BITS) | shift | sack;
+    let ecn = if syn.flags.contains(OFFER) {
+        ECN_BIT
+    } else {
+        0
+    };
+    let said = (value & !OPTION_BITS) | shift | sack | ecn;
     // A later TSval must not seem older than this one (RFC 7323 5.3).
     if said.wrapping_sub(value).cast_signed() > 0 {
         said.wrapping_sub(TS_STEP)
@@ -146,6 +166,8 @@ fn options_of(mss: u16, timestamps: Option<Timestamps>) -> Options {
 
 #[cfg(test)]
 mod tests {
+    use wirepath_wire::ip::Ecn;
+
     use super::*;
     use crate::isn::Secret;
 
@@ -184,6 +206,7 @@ mod tests {
         let segment = Segment {
             header,
             payload: &[],
+            ecn: Ecn::NotEct,
         };
         let secret = Secret::new([3; 16]);
         accept(now, &segment, &"tuple", &secret, &Config::default()).is_some()

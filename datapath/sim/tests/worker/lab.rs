@@ -9,7 +9,7 @@ use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::{Worker, WorkerConfig};
-use wirepath_tcp::config::Config;
+use wirepath_tcp::config::{Config, Marking};
 use wirepath_tcp::connection::{CloseReason, SoftError};
 use wirepath_tcp::isn::Secret;
 use wirepath_tcp::state::State;
@@ -17,7 +17,7 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::arp;
 use wirepath_wire::checksum::Sum;
 use wirepath_wire::ethernet::{self, EtherType, MacAddr};
-use wirepath_wire::ip::{self, Protocol, TrafficClass};
+use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{
     self, ChecksumPolicy, Flags, Header, Options, UnscaledWindow, WindowScale,
@@ -53,7 +53,14 @@ impl App for Note {
         self.told.push(Told::Opened);
     }
 
+    /// Text that begins with a code point asks for it.
     fn on_text(&mut self, socket: &mut Socket<'_>, (): &mut (), text: &[u8]) -> usize {
+        if let Some(&dscp) = text.first().filter(|dscp| **dscp < 64 && **dscp > 0) {
+            socket.set_marking(Marking {
+                dscp,
+                ..Marking::NONE
+            });
+        }
         socket.send(text)
     }
 
@@ -283,11 +290,22 @@ pub(crate) fn small() -> Capacity {
 
 /// The frame of a segment from `tuple.remote` to `tuple.local`, addressed to `station`.
 pub(crate) fn frame_of(station: MacAddr, tuple: &Tuple, header: &Header, text: &[u8]) -> Vec<u8> {
+    let (packet, segment) = packet_of(Ecn::NotEct, tuple, header, text);
+    link(station, &packet, &segment)
+}
+
+/// The frame of a segment to us in a packet with this mark.
+pub(crate) fn frame_marked(ecn: Ecn, tuple: &Tuple, header: &Header, text: &[u8]) -> Vec<u8> {
+    let (packet, segment) = packet_of(ecn, tuple, header, text);
+    link(OURS, &packet, &segment)
+}
+
+fn packet_of(ecn: Ecn, tuple: &Tuple, header: &Header, text: &[u8]) -> (ip::Header, Vec<u8>) {
     let packet = ip::Header {
         source: tuple.remote.address,
         destination: tuple.local.address,
         protocol: Protocol::TCP,
-        traffic_class: TrafficClass(0),
+        traffic_class: TrafficClass::new(0, ecn),
         hop_limit: 64,
     };
     let ports = tcp::Ports {
@@ -299,7 +317,7 @@ pub(crate) fn frame_of(station: MacAddr, tuple: &Tuple, header: &Header, text: &
     let pseudo = packet.pseudo_header(segment.len() + text.len());
     tcp::fill_checksum(&mut segment, pseudo, Sum::of(text)).expect("a header");
     segment.extend_from_slice(text);
-    link(station, &packet, &segment)
+    (packet, segment)
 }
 
 /// A frame with a packet of any kind.

@@ -71,7 +71,8 @@ impl<D: Device, A: App> Worker<D, A> {
             half_open,
         });
         self.enter(State::SynReceived);
-        self.reply(&Envelope::of(arrival), &syn_ack);
+        let envelope = Envelope::of(arrival).marked(listener.config.marking);
+        self.reply(&envelope, &syn_ack);
     }
 
     /// What to do with a SYN.

@@ -26,7 +26,8 @@ impl<D: Device, A: App> Worker<D, A> {
         let syn_ack = syn_cookie::syn_ack(now, &segment.header, &arrival.tuple, secret, settings);
         self.cookie_sent = now;
         self.counters.syn_cookies_sent += 1;
-        self.reply(&Envelope::of(arrival), &syn_ack);
+        let envelope = Envelope::of(arrival).marked(listener.config.marking);
+        self.reply(&envelope, &syn_ack);
     }
 
     /// The connection that a segment of no flow opens, when it answers a cookie. Whether it did.

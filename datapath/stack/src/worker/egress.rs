@@ -4,10 +4,11 @@ use std::io;
 
 use wirepath_device::{Batch, Capabilities, Device, Frame, Full};
 use wirepath_tcp::Path;
+use wirepath_tcp::config::Marking;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::checksum::{self, Sum};
 use wirepath_wire::ethernet::{self, EtherType, MacAddr};
-use wirepath_wire::ip::{self, Protocol, TrafficClass};
+use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
 use wirepath_wire::tcp::{self, Flags, Header};
 use wirepath_wire::tuple::Tuple;
 use wirepath_wire::vlan;
@@ -48,6 +49,8 @@ impl<D: Device> Drop for Port<D> {
 pub(super) struct Envelope {
     pub(super) tuple: Tuple,
     pub(super) link: Link,
+    pub(super) marking: Marking,
+    pub(super) ecn: Ecn,
 }
 
 impl Envelope {
@@ -56,7 +59,14 @@ impl Envelope {
         Self {
             tuple: arrival.tuple,
             link: arrival.link,
+            marking: Marking::NONE,
+            ecn: Ecn::NotEct,
         }
+    }
+
+    /// The same, with what the packet says to the network.
+    pub(super) const fn marked(self, marking: Marking) -> Self {
+        Self { marking, ..self }
     }
 }
 
@@ -135,7 +145,7 @@ impl<D: Device> Port<D> {
         header: &Header,
         text: impl Iterator<Item = &'a [u8]>,
     ) -> Option<usize> {
-        let packet = self.ip_header(&envelope.tuple);
+        let packet = self.ip_header(envelope);
         let buffer = frame.buffer();
         let packet_at = self.write_link(buffer, &envelope.link, packet.ether_type())?;
         let segment_at = packet_at + packet.emitted_len();
@@ -182,13 +192,19 @@ impl<D: Device> Port<D> {
         Some(len + header.emit(buffer.get_mut(len..)?)?)
     }
 
-    fn ip_header(&self, tuple: &Tuple) -> ip::Header {
+    fn ip_header(&self, envelope: &Envelope) -> ip::Header {
+        let Envelope {
+            tuple,
+            marking,
+            ecn,
+            ..
+        } = envelope;
         ip::Header {
             source: tuple.local.address,
             destination: tuple.remote.address,
             protocol: Protocol::TCP,
-            traffic_class: TrafficClass::default(),
-            hop_limit: self.hop_limit,
+            traffic_class: TrafficClass::new(marking.dscp, *ecn),
+            hop_limit: marking.hop_limit.unwrap_or(self.hop_limit),
         }
     }
 
@@ -239,6 +255,8 @@ impl<D: Device, A: App> Worker<D, A> {
             let envelope = Envelope {
                 tuple: flow.tuple,
                 link: flow.link,
+                marking: flow.connection.marking(),
+                ecn: outgoing.ecn,
             };
             let text = flow.connection.text(&self.pool, &outgoing);
             let written = port.write(&mut frame, &envelope, &outgoing.header, text);

@@ -3,7 +3,7 @@
 use wirepath_device::{Batch, Device, Frame};
 use wirepath_tcp::time::Instant;
 use wirepath_wire::ethernet::{self, EtherType};
-use wirepath_wire::ip::{self, Protocol};
+use wirepath_wire::ip::{self, Ecn, Protocol};
 use wirepath_wire::tcp::{self, ChecksumState, Header, Segment};
 use wirepath_wire::tuple::Tuple;
 use wirepath_wire::{Error, vlan};
@@ -23,6 +23,8 @@ pub(super) struct Arrival {
     /// The way back.
     pub(super) link: Link,
     pub(super) header: Header,
+    /// What the network said of its packet.
+    ecn: Ecn,
 }
 
 impl<D: Device, A: App> Worker<D, A> {
@@ -62,6 +64,7 @@ impl<D: Device, A: App> Worker<D, A> {
             let segment = Segment {
                 header: arrival.header,
                 payload,
+                ecn: arrival.ecn,
             };
             self.on_segment(now, &arrival, &segment);
         }
@@ -130,6 +133,7 @@ impl<D: Device, A: App> Worker<D, A> {
             tuple: Tuple::of_received(&packet.header, received.ports),
             link,
             header: received.segment.header,
+            ecn: received.segment.ecn,
         }))
     }
 }

@@ -85,7 +85,7 @@ impl<D: Device, A: App> Worker<D, A> {
         match verdict {
             HalfOpenVerdict::Ignore => {}
             HalfOpenVerdict::Reply(header) => {
-                self.reply(&Envelope::of(arrival), &header);
+                self.reply(&Envelope::of(arrival).marked(config.marking), &header);
             }
             HalfOpenVerdict::Reset(header) => {
                 self.forget_half_open(number);

@@ -3,6 +3,7 @@
 use wirepath_device::Device;
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
+use wirepath_wire::ip::Ecn;
 
 use super::Worker;
 use super::egress::Envelope;
@@ -57,6 +58,8 @@ impl<D: Device, A: App> Worker<D, A> {
         let envelope = Envelope {
             tuple: flow.tuple,
             link: flow.link,
+            marking: config.marking,
+            ecn: Ecn::NotEct,
         };
         let path = self.ports[usize::from(flow.link.device)].path(&flow.tuple);
         let syn_ack = flow.half_open.syn_ack(now, &config, path);

@@ -75,6 +75,11 @@ impl Congestion {
         each!(self, c => c.on_loss(flight_size));
     }
 
+    /// The network marked what it would else have dropped: RFC 3168 6.1.2.
+    pub(crate) fn on_mark(&mut self, flight_size: u32) {
+        each!(self, c => c.on_loss(flight_size));
+    }
+
     /// The retransmission timer expired; `first` unless it did so for the same text before.
     pub(crate) fn on_timeout(&mut self, flight_size: u32, first: bool) {
         each!(self, c => c.on_timeout(flight_size, first));

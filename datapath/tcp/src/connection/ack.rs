@@ -35,6 +35,7 @@ impl Connection {
         }
         let window = self.window_of(segment);
         self.on_ack(now, segment, window, pool);
+        self.heed_echo(segment);
         // What an old ACK says of the window counts from where SND.UNA was.
         if ack == self.snd.una && self.snd.update_window(segment.header.seq, ack, window) {
             self.on_window_change(now, pool);
@@ -172,6 +173,7 @@ impl Connection {
         let flight = self.snd.flight().len();
         if let Some(flight_size) = loss {
             self.congestion.on_loss(flight_size);
+            self.ecn.on_reduced(self.snd.nxt);
         }
         if undo {
             self.congestion.undo();

@@ -76,6 +76,7 @@ impl Connection {
             self.timers.disarm(Timer::TailProbe);
             self.pending.remove(Pending::TAIL_PROBE);
             self.congestion.on_timeout(flight.len(), first);
+            self.ecn.on_reduced(self.snd.nxt);
             self.doubt_path(now, pool);
         }
         self.arm_retransmit(now);

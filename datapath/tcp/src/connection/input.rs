@@ -70,6 +70,7 @@ impl Connection {
         self.liveness.heard = now;
         self.liveness.probes = 0;
         self.note_timestamp(now, &segment.header);
+        self.note_mark(segment);
         self.note_user_timeout(&segment.header);
         if self.state == State::FinWait2 && !self.pending.contains(Pending::DETACHED) {
             self.arm_fin_wait_2(now);

@@ -2,6 +2,7 @@
 
 mod ack;
 mod deadline;
+pub(crate) mod ecn;
 mod fast_open;
 mod icmp;
 mod info;
@@ -16,6 +17,7 @@ mod user;
 mod user_timeout;
 mod verdict;
 
+use ecn::EcnState;
 pub use icmp::SoftError;
 pub use info::Info;
 pub use open::HandshakeDone;
@@ -178,6 +180,7 @@ pub struct Connection {
     rtt: RttEstimator,
     recovery: Recovery,
     congestion: Congestion,
+    ecn: EcnState,
     /// Whether there was no room for a full segment in cwnd when sending last stopped.
     cwnd_limited: bool,
     timers: Timers,
@@ -193,7 +196,7 @@ pub struct Connection {
 }
 
 // On the way to 512 bytes with its share of the tables (issue #5).
-const _: () = assert!(size_of::<Connection>() <= 720);
+const _: () = assert!(size_of::<Connection>() <= 768);
 
 impl Connection {
     /// Its state.

@@ -3,6 +3,7 @@
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Header, UnscaledWindow};
 
+use super::ecn::EcnState;
 use super::{CloseReason, Connection, Counts, Liveness, Pending};
 use crate::config::Config;
 use crate::congestion::Congestion;
@@ -65,6 +66,7 @@ impl Connection {
             .on_syn(now, &syn.options, &self.config, self.path.link());
         self.congestion = Congestion::new(self.config.congestion, self.segment_limit());
         self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
+        self.agree_on_ecn(syn);
         let offered = u32::from(syn_window(&self.config).0);
         let most = self.negotiated.rcv_scale.bytes(UnscaledWindow(u16::MAX));
         self.rcv.on_syn(syn.seq, offered, most);
@@ -85,6 +87,7 @@ impl Connection {
             rtt: RttEstimator::new(&config),
             recovery: Recovery::new(iss, false),
             congestion: Congestion::new(config.congestion, path.mss),
+            ecn: EcnState::new(iss),
             cwnd_limited: false,
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),

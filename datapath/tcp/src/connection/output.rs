@@ -1,8 +1,10 @@
 //! What the connection sends: RFC 9293 3.7, 3.8, 3.10.2.
 
+use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Flags, Header, Options, SackBlocks};
 
+use super::ecn::OFFER;
 use super::open::syn_window;
 use super::{Connection, Pending};
 use crate::buffer::{BlockPool, Purpose, SeqRange};
@@ -24,6 +26,8 @@ const LOG_BLOCKS: usize = 2;
 pub struct Outgoing {
     /// The header.
     pub header: Header,
+    /// Whether the network may mark its packet: RFC 3168.
+    pub ecn: Ecn,
     text: SeqRange,
 }
 
@@ -103,6 +107,7 @@ impl Connection {
         };
         Some(Outgoing {
             header,
+            ecn: Ecn::NotEct,
             text: self.nothing(),
         })
     }
@@ -131,10 +136,11 @@ impl Connection {
             ..Options::default()
         };
         self.tell_user_timeout(&mut options);
-        let flags = if answers {
-            Flags::SYN | Flags::ACK
-        } else {
-            Flags::SYN
+        let flags = match answers {
+            true if self.ecn.is_agreed() => Flags::SYN | Flags::ACK | Flags::ECE,
+            true => Flags::SYN | Flags::ACK,
+            false if self.offers_ecn() => Flags::SYN | OFFER,
+            false => Flags::SYN,
         };
         let ack = if answers {
             self.rcv.nxt
@@ -152,6 +158,7 @@ impl Connection {
         };
         Some(Outgoing {
             header,
+            ecn: Ecn::NotEct,
             text: self.nothing(),
         })
     }
@@ -326,6 +333,9 @@ impl Connection {
             outgoing.header.flags |= Flags::FIN;
         }
         let end = segment_end(&outgoing);
+        if left == self.snd.nxt && !self.timers.is_armed(Timer::Persist) {
+            outgoing.ecn = self.make_capable(&mut outgoing.header);
+        }
         if end.after(self.snd.nxt) {
             let new = SeqRange {
                 left: self.snd.nxt,
@@ -365,8 +375,10 @@ impl Connection {
             options,
         };
         self.mark_urgent(&mut header);
+        self.echo_mark(&mut header);
         Outgoing {
             header,
+            ecn: Ecn::NotEct,
             text: SeqRange {
                 left: seq,
                 right: seq,

@@ -69,7 +69,11 @@ pub fn parse<'a>(packet: &Packet<'a>, policy: ChecksumPolicy) -> Result<Received
             source: layout.source.get(),
             destination: layout.destination.get(),
         },
-        segment: Segment { header, payload },
+        segment: Segment {
+            header,
+            payload,
+            ecn: packet.header.traffic_class.ecn(),
+        },
         checksum,
         illegal_option,
     })

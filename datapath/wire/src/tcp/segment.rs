@@ -1,5 +1,6 @@
 //! A TCP segment as values: RFC 9293 3.1.
 
+use crate::ip::Ecn;
 use crate::seq::SeqNum;
 
 bitflags::bitflags! {
@@ -202,6 +203,8 @@ pub struct Segment<'a> {
     pub header: Header,
     /// The text of the segment.
     pub payload: &'a [u8],
+    /// What the network said of its packet: RFC 3168.
+    pub ecn: Ecn,
 }
 
 impl Segment<'_> {

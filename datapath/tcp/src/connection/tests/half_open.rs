@@ -1,6 +1,6 @@
 //! The handshake of a passive open: RFC 9293 3.10.7.2, and 3.10.7.4 in SYN-RECEIVED.
 
-use super::pair::{End, PATH, Sent};
+use super::pair::{End, PATH};
 use super::trace::{ISS, Trace, line, parse, plain};
 use super::{Event, text};
 use crate::config::Config;
@@ -137,7 +137,7 @@ fn a_last_ack_that_is_refused_leaves_syn_received_to_try_again() {
     assert_eq!(server.connection.state(), State::SynReceived);
     let lines = |server: &mut End, now| -> Vec<String> {
         std::iter::from_fn(|| server.poll(now))
-            .map(|Sent { header, text }| line(&header, text.len()))
+            .map(|sent| line(&sent.header, sent.text.len()))
             .collect()
     };
     assert_eq!(lines(&mut server, Instant::ZERO), [". 1+0 ack 1"]);

@@ -4,6 +4,7 @@ mod ack;
 mod attacks;
 mod buffers;
 mod close;
+mod ecn;
 mod half_open;
 mod icmp;
 mod keep_alive;

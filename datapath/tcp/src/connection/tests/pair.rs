@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Header, Segment};
 
@@ -24,13 +25,21 @@ pub(super) const PATH: Path = Path {
 pub(super) struct Sent {
     pub(super) header: Header,
     pub(super) text: Vec<u8>,
+    pub(super) ecn: Ecn,
 }
 
 impl Sent {
+    /// A segment whose packet says nothing of ECN.
+    pub(super) const fn new(header: Header, text: Vec<u8>) -> Self {
+        let ecn = Ecn::NotEct;
+        Self { header, text, ecn }
+    }
+
     pub(super) fn segment(&self) -> Segment<'_> {
         Segment {
             header: self.header,
             payload: &self.text,
+            ecn: self.ecn,
         }
     }
 }
@@ -127,6 +136,7 @@ impl End {
         Some(Sent {
             header: outgoing.header,
             text,
+            ecn: outgoing.ecn,
         })
     }
 
@@ -169,13 +179,7 @@ impl Pair {
         let syn = client.poll(now).expect("a SYN");
         let half_open = HalfOpen::new(now, &syn.header, &server, SeqNum::new(5_000), 99);
         let syn_ack = half_open.syn_ack(now, &server, PATH);
-        client.on(
-            now,
-            &Sent {
-                header: syn_ack,
-                text: Vec::new(),
-            },
-        );
+        client.on(now, &Sent::new(syn_ack, Vec::new()));
         let ack = client.poll(now).expect("an ACK");
         let verdict = half_open.on_segment(&ack.segment(), syn_ack);
         assert!(matches!(verdict, HalfOpenVerdict::Accept), "{verdict:?}");
@@ -262,7 +266,7 @@ impl Pair {
             let now = self.now;
             if let Some(header) = self.end(!by_client).on(now, &sent) {
                 let text = Vec::new();
-                self.transmit(!by_client, Sent { header, text });
+                self.transmit(!by_client, Sent::new(header, text));
             }
         }
         for end in [&mut self.client, &mut self.server] {

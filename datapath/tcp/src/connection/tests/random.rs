@@ -328,7 +328,7 @@ fn shot(dice: &Dice) -> Sent {
         options,
     };
     let text = text(dice.pick(&[0, 0, 1, 10, 1_000, 1_460, 9_000]));
-    Sent { header, text }
+    Sent::new(header, text)
 }
 
 #[test]
@@ -386,13 +386,7 @@ fn every_combination_of_flags_in_every_state_is_defined() {
                     flags: Flags::from_bits_retain(flags),
                     ..Header::default()
                 };
-                trace.end.on(
-                    trace.now,
-                    &Sent {
-                        header,
-                        text: text(5),
-                    },
-                );
+                trace.end.on(trace.now, &Sent::new(header, text(5)));
                 while trace.end.poll(trace.now).is_some() {}
                 trace.end.at_rest();
                 let outside = offset == 70_000 && state.is_synchronized();

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! flags seq+len [ack n] [urg n] [win n] [mss n] [ws n] [sackok] [ts value/echo]
-//!               [uto seconds] [sack a-b ...]
+//!               [uto seconds] [sack a-b ...] [ect0 | ce]
 //! ```
 //!
-//! Flags are `S`, `F`, `R`, `P`, `U` and `.` for ACK. Sequence numbers count from the SYN of
-//! their side, which is 0; the text at n is always byte n - 1 of [`text`].
+//! Flags are `S`, `F`, `R`, `P`, `U`, `E`, `W` and `.` for ACK; `ect0` and `ce` are of the packet.
+//! Sequence numbers count from the SYN of their side, which is 0; the text at n is always byte
+//! n - 1 of [`text`].
 
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::Duration;
 
+use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{
     Flags, Header, Options, SackBlock, Timestamps, UnscaledWindow, UserTimeout, WindowScale,
@@ -29,12 +31,14 @@ use crate::time::Instant;
 pub(super) const ISS: SeqNum = SeqNum::new(u32::MAX - 255);
 pub(super) const IRS: SeqNum = SeqNum::new(u32::MAX / 2 - 255);
 
-const LETTERS: [(Flags, char); 6] = [
+const LETTERS: [(Flags, char); 8] = [
     (Flags::SYN, 'S'),
     (Flags::FIN, 'F'),
     (Flags::RST, 'R'),
     (Flags::PSH, 'P'),
     (Flags::URG, 'U'),
+    (Flags::ECE, 'E'),
+    (Flags::CWR, 'W'),
     (Flags::ACK, '.'),
 ];
 
@@ -154,7 +158,8 @@ impl Trace {
             lines.push(line(&header, 0));
         }
         while let Some(sent) = self.end.poll(self.now) {
-            lines.push(line(&sent.header, sent.text.len()));
+            let capable = if sent.ecn == Ecn::Ect0 { " ect0" } else { "" };
+            lines.push(line(&sent.header, sent.text.len()) + capable);
             let at = sent.header.seq.bytes_since(ISS + 1) as usize;
             assert!(
                 text(at + sent.text.len()).ends_with(&sent.text),
@@ -269,6 +274,7 @@ pub(super) fn parse(line: &str, win: u16) -> Sent {
         let (flag, _) = LETTERS.iter().find(|(_, l)| *l == letter).expect(line);
         header.flags |= *flag;
     }
+    let mut ecn = Ecn::NotEct;
     while let Some(word) = words.next() {
         let options = &mut header.options;
         let mut number = || words.next().expect(line);
@@ -281,6 +287,8 @@ pub(super) fn parse(line: &str, win: u16) -> Sent {
                 let shift = number().parse().expect(line);
                 options.window_scale = Some(WindowScale::clamped(shift));
             }
+            "ect0" => ecn = Ecn::Ect0,
+            "ce" => ecn = Ecn::Ce,
             "sackok" => options.sack_permitted = true,
             "ts" => {
                 let (value, echo) = number().split_once('/').expect(line);
@@ -300,7 +308,7 @@ pub(super) fn parse(line: &str, win: u16) -> Sent {
     let from = at - 1 + i64::from(header.flags.contains(Flags::SYN));
     let byte = |at: i64| u8::try_from(at * 7 % 251).unwrap_or(0xEE);
     let text = (from..).take(len).map(byte).collect();
-    Sent { header, text }
+    Sent { header, text, ecn }
 }
 
 fn push_sack(options: &mut Options, block: &str) {

@@ -1,0 +1,113 @@
+//! Explicit congestion notification: RFC 3168.
+
+use wirepath_wire::ip::Ecn;
+use wirepath_wire::seq::SeqNum;
+use wirepath_wire::tcp::{Flags, Header, Segment};
+
+use super::Connection;
+use crate::config::{Config, EcnMode};
+use crate::recovery::Phase;
+
+/// What a SYN says that offers it.
+pub(crate) const OFFER: Flags = Flags::ECE.union(Flags::CWR);
+
+/// The state of ECN of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EcnState {
+    /// Both sides agreed: RFC 3168 6.1.1.
+    agreed: bool,
+    /// A mark of the network is to be told until the peer has heard: RFC 3168 6.1.3.
+    echoes: bool,
+    /// The peer is to be told that we have heard: RFC 3168 6.1.2.
+    cwr_due: bool,
+    /// SND.NXT when cwnd was last reduced: once a window is enough.
+    reduced_at: SeqNum,
+}
+
+impl EcnState {
+    pub(super) const fn new(iss: SeqNum) -> Self {
+        Self {
+            agreed: false,
+            echoes: false,
+            cwr_due: false,
+            reduced_at: iss,
+        }
+    }
+
+    /// Whether both sides agreed on it.
+    pub(super) const fn is_agreed(&self) -> bool {
+        self.agreed
+    }
+
+    /// cwnd was reduced for whatever reason: the next new text says so.
+    pub(super) fn on_reduced(&mut self, nxt: SeqNum) {
+        self.cwr_due = self.agreed;
+        self.reduced_at = nxt;
+    }
+}
+
+/// Whether a SYN-ACK takes the offer of `syn` up.
+pub(crate) fn takes_up(config: &Config, syn: &Header) -> bool {
+    config.ecn != EcnMode::Off && syn.flags.contains(OFFER)
+}
+
+impl Connection {
+    /// Whether our SYN offers it. One that is sent again does not: something on the path may drop
+    /// what it does not know (RFC 3168 6.1.1.1).
+    pub(super) fn offers_ecn(&self) -> bool {
+        self.config.ecn == EcnMode::Active && self.liveness.retries == 0
+    }
+
+    /// The peer's SYN or SYN-ACK says whether it is in use: RFC 3168 6.1.1.
+    pub(super) fn agree_on_ecn(&mut self, syn: &Header) {
+        self.ecn.agreed = if syn.flags.contains(Flags::ACK) {
+            self.offers_ecn() && syn.flags.intersection(OFFER) == Flags::ECE
+        } else {
+            takes_up(&self.config, syn)
+        };
+    }
+
+    /// What an acceptable segment says of the path to us: RFC 3168 6.1.3.
+    pub(super) fn note_mark(&mut self, segment: &Segment<'_>) {
+        if !self.ecn.agreed {
+            return;
+        }
+        if segment.has(Flags::CWR) {
+            self.ecn.echoes = false;
+        }
+        if segment.ecn == Ecn::Ce && !segment.payload.is_empty() {
+            self.ecn.echoes = true;
+        }
+    }
+
+    /// What an acceptable ACK says of the path from us: RFC 3168 6.1.2, once a window.
+    pub(super) fn heed_echo(&mut self, segment: &Segment<'_>) {
+        let echo = self.ecn.agreed && segment.has(Flags::ECE) && !segment.has(Flags::SYN);
+        if !echo || !segment.header.ack.after(self.ecn.reduced_at) {
+            return;
+        }
+        if self.recovery.phase() == Phase::Open {
+            self.congestion.on_mark(self.snd.flight().len());
+        }
+        self.ecn.on_reduced(self.snd.nxt);
+    }
+
+    /// Tells a mark, with every segment that acknowledges.
+    pub(super) fn echo_mark(&self, header: &mut Header) {
+        if self.ecn.echoes {
+            header.flags |= Flags::ECE;
+        }
+    }
+
+    /// New text may be marked, and says that cwnd was reduced. What is sent again may not
+    /// (RFC 3168 6.1.5), nor pure ACKs (6.1.4), nor probes of a window (6.1.6).
+    pub(super) fn make_capable(&mut self, header: &mut Header) -> Ecn {
+        if !self.ecn.agreed {
+            return Ecn::NotEct;
+        }
+        if std::mem::take(&mut self.ecn.cwr_due) {
+            header.flags |= Flags::CWR;
+        }
+        Ecn::Ect0
+    }
+}

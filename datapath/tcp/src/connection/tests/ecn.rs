@@ -1,0 +1,159 @@
+//! Explicit congestion notification: RFC 3168.
+
+use super::trace::{Trace, plain};
+use crate::config::{Config, EcnMode};
+
+const OFFER: &str = "SEW 0+0 win 60000 mss 1000 sackok";
+
+fn mode(ecn: EcnMode) -> Config {
+    Config { ecn, ..plain() }
+}
+
+/// After a handshake that agreed on it.
+fn agreed() -> Trace {
+    Trace::accepted(plain(), OFFER)
+}
+
+/// The answer to our SYN, and to what we then send.
+fn connect(ecn: EcnMode, syn: &str, syn_ack: &str) -> Trace {
+    let mut trace = Trace::open(mode(ecn));
+    trace.expect(&[syn]);
+    trace.exchange(syn_ack, &[". 1+0 ack 1"]);
+    trace.send(10);
+    trace
+}
+
+#[test]
+fn an_active_open_offers_it_only_when_told_to() {
+    let options = "0+0 mss 1460 ws 3 sackok";
+    let offer = format!("SEW {options}");
+    connect(EcnMode::Active, &offer, "SE. 0+0 ack 1 mss 1000").expect(&["P. 1+10 ack 1 ect0"]);
+    connect(EcnMode::Active, &offer, "S. 0+0 ack 1 mss 1000").expect(&["P. 1+10 ack 1"]);
+    // A mirror sends back what it got (RFC 3168 6.1.1).
+    connect(EcnMode::Active, &offer, "SEW. 0+0 ack 1 mss 1000").expect(&["P. 1+10 ack 1"]);
+    let plain_syn = format!("S {options}");
+    connect(EcnMode::Passive, &plain_syn, "SE. 0+0 ack 1 mss 1000").expect(&["P. 1+10 ack 1"]);
+}
+
+#[test]
+fn a_syn_that_is_sent_again_does_not_offer_it() {
+    let mut trace = Trace::open(mode(EcnMode::Active));
+    trace.sent();
+    trace.after(1_000, &["+1000 S 0+0 mss 1460 ws 3 sackok"]);
+    trace.exchange("SE. 0+0 ack 1 mss 1000", &[". 1+0 ack 1"]);
+    trace.send(10);
+    trace.expect(&["P. 1+10 ack 1"]);
+}
+
+#[test]
+fn a_passive_open_takes_an_offer_up_unless_it_is_off() {
+    for (ecn, capable) in [
+        (EcnMode::Off, ""),
+        (EcnMode::Passive, " ect0"),
+        (EcnMode::Active, " ect0"),
+    ] {
+        let mut trace = Trace::accepted(mode(ecn), OFFER);
+        trace.send(10);
+        trace.expect(&[&format!("P. 1+10 ack 1{capable}")]);
+    }
+}
+
+#[test]
+fn only_new_text_may_be_marked() {
+    let mut trace = agreed();
+    trace.exchange("P. 1+1000 ack 1", &[]);
+    trace.exchange("P. 1001+1000 ack 1", &[". 1+0 ack 2001"]);
+    trace.send(10);
+    trace.expect(&["P. 1+10 ack 2001 ect0"]);
+    let again = trace.pass(1_000);
+    assert!(
+        again[0].ends_with("P. 1+10 ack 2001"),
+        "RFC 3168 6.1.5: {again:?}"
+    );
+    let mut trace = agreed();
+    trace.peer(". 1+0 ack 1 win 0");
+    trace.send(10);
+    let probes = trace.pass(3_000);
+    assert!(
+        !probes.is_empty() && !probes.concat().contains("ect0"),
+        "6.1.6"
+    );
+}
+
+#[test]
+fn a_mark_is_told_until_the_peer_says_that_it_has_heard() {
+    let mut trace = agreed();
+    trace.exchange(". 1+1000 ack 1 ce", &[]);
+    trace.exchange(". 1001+1000 ack 1 ect0", &["E. 1+0 ack 2001"]);
+    trace.exchange(". 2001+1000 ack 1 ect0", &[]);
+    trace.exchange(". 3001+1000 ack 1 ect0", &["E. 1+0 ack 4001"]);
+    trace.exchange("W. 4001+1000 ack 1 ect0", &[]);
+    trace.exchange(". 5001+1000 ack 1 ect0", &[". 1+0 ack 6001"]);
+    // Heard and marked again in one segment.
+    trace.exchange("W. 6001+1000 ack 1 ce", &[]);
+    trace.exchange(". 7001+1000 ack 1 ect0", &["E. 1+0 ack 8001"]);
+}
+
+#[test]
+fn a_mark_on_what_is_not_acceptable_or_carries_no_text_is_not_told() {
+    let mut trace = agreed();
+    trace.exchange(". 1+0 ack 1 ce", &[]);
+    trace.exchange(". 200001+1000 ack 1 ce", &[". 1+0 ack 1"]);
+    trace.exchange(". 1+1000 ack 1", &[]);
+    trace.exchange(". 1001+1000 ack 1", &[". 1+0 ack 2001"]);
+}
+
+#[test]
+fn an_echo_halves_cwnd_once_a_window_and_the_next_text_says_so() {
+    let mut trace = agreed();
+    trace.send(20_000);
+    assert_eq!(trace.sent().len(), 10);
+    trace.peer("E. 1+0 ack 1001");
+    let info = trace.end.connection.info();
+    assert!(info.cwnd <= 5_500, "{}", info.cwnd);
+    assert_eq!(info.recovery, "open", "nothing is lost");
+    trace.peer("E. 1+0 ack 3001");
+    trace.peer("E. 1+0 ack 5001");
+    let same = trace.end.connection.info().ssthresh;
+    assert_eq!(same, info.ssthresh, "the same window");
+    trace.peer("E. 1+0 ack 7001");
+    let sent = trace.sent();
+    assert!(
+        sent[0].starts_with("W. 10001+1000") && sent[0].ends_with("ect0"),
+        "{sent:?}"
+    );
+    assert!(sent[1..].iter().all(|line| !line.contains('W')), "{sent:?}");
+    trace.peer("E. 1+0 ack 10001");
+    trace.sent();
+    trace.peer("E. 1+0 ack 11001");
+    assert!(
+        trace.end.connection.info().ssthresh < same,
+        "the next window"
+    );
+}
+
+#[test]
+fn an_echo_that_was_not_agreed_upon_says_nothing() {
+    let mut trace = Trace::server(plain());
+    trace.send(20_000);
+    trace.sent();
+    trace.peer("E. 1+0 ack 1001");
+    assert_eq!(trace.end.connection.info().ssthresh, None);
+    trace.exchange(
+        ". 1+1000 ack 1001 ce",
+        &[". 10001+1000 ack 1001", ". 11001+1000 ack 1001"],
+    );
+}
+
+#[test]
+fn a_loss_is_told_as_well() {
+    let mut trace = agreed();
+    trace.send(20_000);
+    trace.sent();
+    trace.peer(". 1+0 ack 1 sack 1001-4001");
+    let again = trace.sent();
+    assert_eq!(again[0], ". 1+1000 ack 1", "RFC 3168 6.1.5");
+    trace.peer(". 1+0 ack 10001");
+    let next = trace.sent();
+    assert!(next[0].starts_with("W. 1"), "RFC 3168 6.1.2: {next:?}");
+}
