@@ -7,6 +7,7 @@
 
 mod batch;
 mod ledger;
+pub mod memory;
 
 pub use batch::Batch;
 pub use ledger::Ledger;

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod checker;
-pub mod device;
 pub mod end;
 pub mod host;
 mod monitor;

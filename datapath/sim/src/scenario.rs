@@ -6,9 +6,9 @@ use fastrand::Rng;
 use wirepath_tcp::config::{Config, KeepAlive};
 use wirepath_tcp::time::{Instant, Millis};
 
-use crate::device::MemoryDeviceConfig;
 use crate::node::{BurstLoss, Corrupt, Delay, Duplicate, Loss, Node, Outage, Path, Queue, Reorder};
 use crate::plan::{ConnectionPlan, EndPlan, Finish, Pace, Side, SlowRead};
+use wirepath_device::memory::MemoryDeviceConfig;
 
 /// Who talks to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What a service on the stack is: a few methods that the worker calls, in order of time.
 
 use wirepath_tcp::buffer::BlockPool;
-use wirepath_tcp::config::Marking;
+use wirepath_tcp::config::Config;
 use wirepath_tcp::connection::{CloseReason, Connection, SoftError};
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
@@ -155,13 +155,8 @@ impl Socket<'_> {
         self.connection.abort();
     }
 
-    /// Says something else to the network from now on: RFC 9293 3.9.1 (MUST-48, MUST-49).
-    pub fn set_marking(&mut self, marking: Marking) {
-        self.connection.set_marking(marking);
-    }
-
-    /// Turns Nagle's algorithm on or off.
-    pub fn set_nagle(&mut self, on: bool) {
-        self.connection.set_nagle(on);
+    /// Changes the settings of the connection: see [`Connection::configure`].
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        self.connection.configure(self.now, change);
     }
 }

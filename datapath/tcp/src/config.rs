@@ -57,6 +57,16 @@ pub struct Config {
     pub marking: Marking,
     /// Nagle's algorithm: RFC 9293 3.7.4 (SHLD-7); off sends every byte at once (MUST-17).
     pub nagle: bool,
+    /// Keep what does not fill a segment back while more may come, for an RTO at most: TCP_CORK.
+    pub cork: bool,
+    /// ACKs at the begin of a connection that are not delayed, so that slow start gets on; as Linux
+    /// does, until text goes the other way.
+    pub quick_acks: u8,
+    /// Largest segment sent and offered, in bytes of text and options: TCP_MAXSEG.
+    pub max_segment: Option<u16>,
+    /// cwnd at first and after an idle time, in segments, 1 to 255: RFC 6928 2 says 10, and fewer
+    /// where segments are large.
+    pub initial_window: u8,
     /// Offer and accept timestamps: RFC 7323 3.
     pub timestamps: bool,
     /// Offer and accept SACK: RFC 2018.
@@ -160,6 +170,10 @@ impl Default for Config {
             ecn: EcnMode::default(),
             marking: Marking::default(),
             nagle: true,
+            cork: false,
+            quick_acks: 16,
+            max_segment: None,
+            initial_window: 10,
             timestamps: true,
             sack: true,
             window_scaling: true,

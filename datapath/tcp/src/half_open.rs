@@ -146,7 +146,7 @@ impl HalfOpen {
             echo: self.ts_value,
         };
         let options = Options {
-            mss: Some(path.mss),
+            mss: Some(path.clamped(config.max_segment).mss),
             window_scale: scaled.then(|| config.window_scale()),
             sack_permitted: config.sack && self.sack_permitted,
             timestamps: (config.timestamps && self.timestamps).then_some(timestamps),

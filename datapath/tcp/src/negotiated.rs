@@ -26,6 +26,17 @@ impl Path {
         }
     }
 
+    /// The same with segments of `most` bytes at most.
+    pub(crate) fn clamped(self, most: Option<u16>) -> Self {
+        Self {
+            mss: self
+                .mss
+                .min(most.unwrap_or(u16::MAX))
+                .max(SMSS_MIN.min(self.mss)),
+            ..self
+        }
+    }
+
     /// Send MSS where the peer names none: RFC 9293 3.7.1 (MUST-15).
     pub(crate) const fn default_smss(&self) -> u16 {
         if self.ipv6 {

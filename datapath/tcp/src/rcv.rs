@@ -54,6 +54,8 @@ pub(crate) struct Rcv {
     /// RCV.NXT of the last segment that went out: Last.ACK.sent of RFC 7323 4.3.
     pub(crate) acked: SeqNum,
     pub(crate) ack_due: AckDue,
+    /// ACKs that are not delayed yet.
+    pub(crate) quick_acks: u8,
     /// Largest text seen in one segment: the peer's idea of a full segment.
     full_segment: u16,
     /// Most bytes offered now.
@@ -66,7 +68,7 @@ pub(crate) struct Rcv {
 
 impl Rcv {
     /// Before the peer's SYN is seen.
-    pub(crate) fn new(most: u32) -> Self {
+    pub(crate) fn new(most: u32, quick_acks: u8) -> Self {
         let unknown = SeqNum::default();
         Self {
             nxt: unknown,
@@ -81,6 +83,7 @@ impl Rcv {
             fin: None,
             acked: unknown,
             ack_due: AckDue::No,
+            quick_acks,
             full_segment: FULL_SEGMENT_MIN,
             limit: most.min(RECEIVE_WINDOW_FIRST),
             most,
@@ -173,7 +176,9 @@ impl Rcv {
             return Err(DropReason::NoBuffer);
         }
         // RFC 5681 4.2: at once when there is or was a hole.
-        let due = if self.ranges.is_empty() {
+        let may_wait = self.ranges.is_empty() && self.quick_acks == 0;
+        self.quick_acks = self.quick_acks.saturating_sub(1);
+        let due = if may_wait {
             AckDue::Delayed
         } else {
             AckDue::Now
@@ -352,6 +357,12 @@ impl Rcv {
         if self.nxt.bytes_since(self.acked) > u32::from(self.full_segment) {
             self.ack_due = AckDue::Now;
         }
+    }
+
+    /// The application wants no more than `most` bytes to wait for it; the window does not shrink.
+    pub(crate) fn set_most(&mut self, most: u32, scale: WindowScale) {
+        self.most = most.min(scale.bytes(UnscaledWindow(u16::MAX)));
+        self.limit = self.limit.min(self.most);
     }
 
     /// Lets the window follow what the application reads in a round trip, up to `share` bytes: who

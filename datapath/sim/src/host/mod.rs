@@ -13,10 +13,10 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
-use crate::device::MemoryDeviceConfig;
 use crate::end::End;
 use crate::node::WireFrame;
 use crate::plan::{ConnectionPlan, Side};
+use wirepath_device::memory::MemoryDeviceConfig;
 
 /// Where the server listens, or the first such port.
 const SERVER_PORT: u16 = 7;

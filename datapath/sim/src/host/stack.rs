@@ -15,10 +15,10 @@ use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_wire::tuple::Tuple;
 
 use super::{Host, HostConfig, address, connection_of, ends_of, mac};
-use crate::device::MemoryDevice;
 use crate::end::{End, Ending, Pipe};
 use crate::node::WireFrame;
 use crate::plan::{ConnectionPlan, Side};
+use wirepath_device::memory::MemoryDevice;
 
 /// Turns in a row without time passing, after which a worker is said to spin.
 const MOST_TURNS: usize = 10_000;
@@ -74,7 +74,7 @@ impl App for TestApp {
             session.0 = Some(connection_of(socket.tuple().remote.port));
         }
         if let Some(end) = self.end(session) {
-            socket.set_nagle(end.nagle());
+            socket.configure(|config| config.nagle = end.nagle());
             end.on_open();
             end.pump(&mut StackPipe(socket));
         }

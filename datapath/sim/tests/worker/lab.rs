@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use wirepath_sim::device::{MemoryDevice, MemoryDeviceConfig};
+use wirepath_device::memory::{MemoryDevice, MemoryDeviceConfig};
 use wirepath_stack::app::{App, Socket};
 use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::{Worker, WorkerConfig};
-use wirepath_tcp::config::{Config, Marking};
+use wirepath_tcp::config::Config;
 use wirepath_tcp::connection::{CloseReason, SoftError};
 use wirepath_tcp::isn::Secret;
 use wirepath_tcp::state::State;
@@ -56,10 +56,7 @@ impl App for Note {
     /// Text that begins with a code point asks for it.
     fn on_text(&mut self, socket: &mut Socket<'_>, (): &mut (), text: &[u8]) -> usize {
         if let Some(&dscp) = text.first().filter(|dscp| **dscp < 64 && **dscp > 0) {
-            socket.set_marking(Marking {
-                dscp,
-                ..Marking::NONE
-            });
+            socket.configure(|config| config.marking.dscp = dscp);
         }
         socket.send(text)
     }

@@ -255,7 +255,7 @@ impl<D: Device, A: App> Worker<D, A> {
             let envelope = Envelope {
                 tuple: flow.tuple,
                 link: flow.link,
-                marking: flow.connection.marking(),
+                marking: flow.connection.config().marking,
                 ecn: outgoing.ecn,
             };
             let text = flow.connection.text(&self.pool, &outgoing);

@@ -31,9 +31,9 @@ pub(crate) struct Cubic {
 }
 
 impl Cubic {
-    pub(super) fn new(smss: u32) -> Self {
+    pub(super) fn new(window: Window) -> Self {
         Self {
-            window: Window::new(smss),
+            window,
             slow_start: HyStart::new(),
             w_max: 0.0,
             prior: 0.0,

@@ -9,7 +9,7 @@ mod window;
 
 use wirepath_wire::seq::SeqNum;
 
-use crate::config::CongestionControl;
+use crate::config::{Config, CongestionControl};
 use crate::time::Instant;
 use cubic::Cubic;
 use new_reno::NewReno;
@@ -52,12 +52,22 @@ pub(crate) enum Congestion {
 }
 
 impl Congestion {
-    pub(crate) fn new(control: CongestionControl, smss: u16) -> Self {
-        let smss = u32::from(smss);
+    /// Before anything is sent; `smss` in bytes.
+    pub(crate) fn new(config: &Config, smss: u16) -> Self {
+        let window = Window::new(smss.into(), config.initial_window);
+        Self::with(config.congestion, window)
+    }
+
+    fn with(control: CongestionControl, window: Window) -> Self {
         match control {
-            CongestionControl::NewReno => Self::NewReno(NewReno::new(smss)),
-            CongestionControl::Cubic => Self::Cubic(Cubic::new(smss)),
+            CongestionControl::NewReno => Self::NewReno(NewReno::new(window)),
+            CongestionControl::Cubic => Self::Cubic(Cubic::new(window)),
         }
+    }
+
+    /// Goes on by another algorithm from the same cwnd and ssthresh.
+    pub(crate) fn switch(&mut self, control: CongestionControl) {
+        *self = Self::with(control, *self.window());
     }
 
     /// Segments are of another size from now on, in bytes.

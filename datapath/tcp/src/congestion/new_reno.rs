@@ -14,9 +14,9 @@ pub(crate) struct NewReno {
 }
 
 impl NewReno {
-    pub(super) fn new(smss: u32) -> Self {
+    pub(super) fn new(window: Window) -> Self {
         Self {
-            window: Window::new(smss),
+            window,
             bytes_acked: 0,
         }
     }

@@ -1,7 +1,7 @@
 use wirepath_wire::seq::SeqNum;
 
 use super::{AckSample, Congestion};
-use crate::config::CongestionControl;
+use crate::config::{Config, CongestionControl};
 use crate::time::Instant;
 
 const SMSS: u32 = 1_000;
@@ -23,12 +23,20 @@ fn sample(newly_acked: u32) -> AckSample {
     }
 }
 
+fn with(congestion: CongestionControl) -> Congestion {
+    let config = Config {
+        congestion,
+        ..Config::default()
+    };
+    Congestion::new(&config, SMSS as u16)
+}
+
 fn reno() -> Congestion {
-    Congestion::new(CongestionControl::NewReno, SMSS as u16)
+    with(CongestionControl::NewReno)
 }
 
 fn cubic() -> Congestion {
-    Congestion::new(CongestionControl::Cubic, SMSS as u16)
+    with(CongestionControl::Cubic)
 }
 
 #[test]

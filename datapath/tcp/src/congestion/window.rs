@@ -1,7 +1,7 @@
 //! What all algorithms have in common: cwnd, ssthresh and slow start (RFC 5681 3.1).
 
 /// Initial window in segments: RFC 6928 2.
-const INITIAL_SEGMENTS: u32 = 10;
+const INITIAL_SEGMENTS: u8 = 10;
 /// Initial window in bytes, unless two segments are larger: RFC 6928 2.
 const INITIAL_BYTES: u32 = 14_600;
 /// Far above any buffer, so that cwnd cannot overflow.
@@ -13,16 +13,19 @@ pub(super) struct Window {
     pub(super) smss: u32,
     pub(super) cwnd: u32,
     pub(super) ssthresh: u32,
+    /// Segments of the initial window.
+    initial: u8,
     /// cwnd and ssthresh before the last reduction.
     before: (u32, u32),
 }
 
 impl Window {
-    pub(super) fn new(smss: u32) -> Self {
+    pub(super) fn new(smss: u32, initial: u8) -> Self {
         Self {
             smss,
-            cwnd: initial_window(smss),
+            cwnd: initial_window(smss, initial),
             ssthresh: u32::MAX,
+            initial,
             before: (0, 0),
         }
     }
@@ -65,12 +68,17 @@ impl Window {
         let window = if lost_syn {
             self.smss
         } else {
-            initial_window(self.smss)
+            initial_window(self.smss, self.initial)
         };
         self.cwnd = self.cwnd.min(window);
     }
 }
 
-fn initial_window(smss: u32) -> u32 {
-    (INITIAL_SEGMENTS * smss).min(INITIAL_BYTES.max(2 * smss))
+fn initial_window(smss: u32, segments: u8) -> u32 {
+    let window = u32::from(segments.max(1)) * smss;
+    if segments == INITIAL_SEGMENTS {
+        window.min(INITIAL_BYTES.max(2 * smss))
+    } else {
+        window
+    }
 }

@@ -9,6 +9,7 @@ mod info;
 mod input;
 mod open;
 mod output;
+mod settings;
 mod syn_sent;
 #[cfg(test)]
 mod tests;

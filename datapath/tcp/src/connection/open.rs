@@ -64,7 +64,7 @@ impl Connection {
     pub(super) fn on_peer_syn(&mut self, now: Instant, syn: &Header) {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path.link());
-        self.congestion = Congestion::new(self.config.congestion, self.segment_limit());
+        self.congestion = Congestion::new(&self.config, self.segment_limit());
         self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
         self.agree_on_ecn(syn);
         let offered = u32::from(syn_window(&self.config).0);
@@ -77,16 +77,17 @@ impl Connection {
 
     fn new(now: Instant, config: Config, path: Path, iss: SeqNum, ts_offset: u32) -> Self {
         let config = config.clamped();
+        let path = path.clamped(config.max_segment);
         Self {
             state: State::Closed,
             passive: false,
             pending: Pending::empty(),
             close_reason: CloseReason::Finished,
             snd: Snd::new(iss),
-            rcv: Rcv::new(config.receive_buffer),
+            rcv: Rcv::new(config.receive_buffer, config.quick_acks),
             rtt: RttEstimator::new(&config),
             recovery: Recovery::new(iss, false),
-            congestion: Congestion::new(config.congestion, path.mss),
+            congestion: Congestion::new(&config, path.mss),
             ecn: EcnState::new(iss),
             cwnd_limited: false,
             timers: Timers::default(),

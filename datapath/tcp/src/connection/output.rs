@@ -294,7 +294,8 @@ impl Connection {
         if text == 0 {
             return room > 0;
         }
-        let all = len == text && (idle || fin || !self.config.nagle);
+        let nagle = self.config.nagle && !idle;
+        let all = len == text && (fin || !(nagle || self.config.cork));
         len > 0 && (len == full || all || len >= self.snd.max_wnd / 2)
     }
 
@@ -345,6 +346,8 @@ impl Connection {
             debug_assert!(logged.is_ok(), "asked before");
             self.snd.nxt = end;
             self.rtt.on_sent(now, end);
+            // Text goes both ways: ACKs ride on it.
+            self.rcv.quick_acks = 0;
         }
         self.liveness.spoke = now;
         if !self.timers.is_armed(Timer::Retransmit) && !self.timers.is_armed(Timer::Persist) {

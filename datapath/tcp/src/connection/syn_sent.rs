@@ -73,8 +73,6 @@ impl Connection {
             self.pending.insert(Pending::CONNECTED);
         }
         self.pending.remove(Pending::SYN | Pending::FAST_OPEN);
-        if let Some(keep_alive) = self.config.keep_alive {
-            self.timers.arm(Timer::KeepAlive, now + keep_alive.idle);
-        }
+        self.arm_keep_alive(now);
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{CloseReason, Connection, Pending};
 use crate::buffer::BlockPool;
-use crate::config::Marking;
 use crate::limits::SEND_BUFFER_FIRST;
 use crate::snd::Fin;
 use crate::state::State;
@@ -93,22 +92,6 @@ impl Connection {
     /// ABORT: an RST, and all is forgotten.
     pub fn abort(&mut self) {
         self.enter_reset(CloseReason::Aborted);
-    }
-
-    /// Turns Nagle's algorithm on or off: RFC 9293 3.7.4 (MUST-17).
-    pub fn set_nagle(&mut self, on: bool) {
-        self.config.nagle = on;
-    }
-
-    /// What its packets say to the network.
-    #[must_use]
-    pub const fn marking(&self) -> Marking {
-        self.config.marking
-    }
-
-    /// Says something else to the network from now on: RFC 9293 3.9.1 (SHLD-21).
-    pub fn set_marking(&mut self, marking: Marking) {
-        self.config.marking = marking;
     }
 
     /// Gives all blocks back; the connection is of no use afterwards.

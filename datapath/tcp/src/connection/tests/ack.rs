@@ -139,7 +139,7 @@ fn sack_blocks_name_the_newest_first() {
 fn text_carries_the_sack_blocks_and_is_the_shorter_for_it() {
     let mut trace = with_sack();
     trace.exchange("P. 101+10 ack 1", &[". 1+0 ack 1 sack 101-111"]);
-    trace.end.connection.set_nagle(false);
+    trace.configure(|config| config.nagle = false);
     trace.send(1_500);
     trace.expect(&[
         ". 1+988 ack 1 sack 101-111",

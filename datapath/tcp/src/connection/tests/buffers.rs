@@ -36,7 +36,8 @@ fn a_window_that_nobody_reads_does_not_grow() {
     pair.server.reads = false;
     pump(&mut pair, 1_000);
     let unread = pair.server.connection.unread();
-    assert!(unread <= RECEIVE_WINDOW_FIRST, "{unread}");
+    // Rounding by the shift may add a unit.
+    assert!(unread < RECEIVE_WINDOW_FIRST + 64, "{unread}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn a_full_send_buffer_tells_when_half_of_it_is_free() {
     assert_eq!(trace.offer(5_000), 4_096);
     assert_eq!(trace.end.connection.send_room(), 0);
     assert_eq!(trace.offer(1), 0);
-    trace.end.connection.set_nagle(false);
+    trace.configure(|config| config.nagle = false);
     assert_eq!(trace.sent().len(), 5);
     trace.exchange(". 1+0 ack 2001", &[]);
     assert_eq!(trace.events(), []);

@@ -16,6 +16,7 @@ mod pair;
 mod random;
 mod reset;
 mod retransmit;
+mod settings;
 mod spurious;
 mod standard;
 mod time_wait;

@@ -32,15 +32,15 @@ fn a_full_segment_does_not_wait() {
 #[test]
 fn without_nagle_every_byte_goes_at_once() {
     let mut trace = server();
-    trace.end.connection.set_nagle(false);
+    trace.configure(|config| config.nagle = false);
     for at in 1..5 {
         trace.send(1);
         trace.expect(&[&format!("P. {at}+1 ack 1")]);
     }
-    trace.end.connection.set_nagle(true);
+    trace.configure(|config| config.nagle = true);
     trace.send(1);
     trace.expect(&[]);
-    trace.end.connection.set_nagle(false);
+    trace.configure(|config| config.nagle = false);
     trace.expect(&["P. 5+1 ack 1"]);
 }
 

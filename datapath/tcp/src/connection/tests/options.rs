@@ -11,13 +11,20 @@ use crate::config::Config;
 
 /// After a handshake in which the peer's TSval was 1,000.
 fn with_timestamps() -> Trace {
-    Trace::accepted(Config::default(), "S 0+0 mss 1000 ts 1000/0")
+    Trace::accepted(stamped(), "S 0+0 mss 1000 ts 1000/0")
 }
 
 /// TSecr of the last segment that went out.
 fn echoed(trace: &Trace) -> u32 {
     let last = trace.out.last().expect("a segment");
     last.header.options.timestamps.expect("timestamps").echo
+}
+
+fn stamped() -> Config {
+    Config {
+        timestamps: true,
+        ..plain()
+    }
 }
 
 fn only(set: fn(&mut Config)) -> Config {
@@ -181,7 +188,7 @@ fn paws_drops_an_old_timestamp_and_acknowledges() {
 
 #[test]
 fn paws_follows_the_clock_around() {
-    let mut trace = Trace::accepted(Config::default(), "S 0+0 mss 1000 ts 4294967290/0");
+    let mut trace = Trace::accepted(stamped(), "S 0+0 mss 1000 ts 4294967290/0");
     trace.exchange("P. 1+10 ack 1 ts 4/0", &[]);
     trace.has_read(10);
     trace.exchange("P. 11+10 ack 1 ts 4294967295/0", &[". 1+0 ack 11"]);

@@ -248,7 +248,7 @@ fn duplicate_acks_after_a_time_out_resend_nothing_twice() {
 #[test]
 fn small_segments_are_sent_again_as_one() {
     let mut trace = server();
-    trace.end.connection.set_nagle(false);
+    trace.configure(|config| config.nagle = false);
     for _ in 0..5 {
         trace.send(10);
         trace.sent();

@@ -223,7 +223,7 @@ fn cubic_ack(newly_acked: u32, seconds: u64) -> (Congestion, AckSample) {
         ack: SeqNum::new(0),
         nxt: SeqNum::new(0),
     };
-    (Congestion::new(CongestionControl::Cubic, 1_000), sample)
+    (Congestion::new(&Config::default(), 1_000), sample)
 }
 
 #[test]

@@ -46,6 +46,7 @@ const LETTERS: [(Flags, char); 8] = [
 pub(super) fn plain() -> Config {
     Config {
         timestamps: false,
+        quick_acks: 0,
         send_buffer: 256 << 10,
         receive_buffer: 256 << 10,
         // What it lets go is easy to tell.
@@ -228,6 +229,10 @@ impl Trace {
         let taken = connection.send_urgent(pool, &all[self.said..]);
         assert_eq!(taken, count, "no room");
         self.said += count;
+    }
+
+    pub(super) fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        self.end.connection.configure(self.now, change);
     }
 
     pub(super) fn shutdown(&mut self) {

@@ -114,7 +114,7 @@ fn a_probe_that_was_refused_does_not_put_our_acks_out_of_the_window() {
 fn a_window_that_only_its_shift_made_smaller_does_not_pull_our_acks_back() {
     let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 ws 4");
     trace.exchange(". 1+0 ack 1 win 100", &[]);
-    trace.end.connection.set_nagle(false);
+    trace.configure(|config| config.nagle = false);
     trace.send(1_600);
     trace.expect(&[". 1+1000 ack 1", "P. 1001+600 ack 1"]);
     // 37 * 16 = 592 for 600 that are on their way; 30 * 16 is another matter.

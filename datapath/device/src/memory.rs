@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wirepath_device::{Batch, Capabilities, Device, Frame, Full, Ledger};
+use crate::{Batch, Capabilities, Device, Frame, Full, Ledger};
 
 /// Bytes of a frame besides the packet: the Ethernet header and a tag.
 const LINK_HEADERS: usize = 18;

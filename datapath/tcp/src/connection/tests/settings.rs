@@ -1,0 +1,108 @@
+//! Settings that change while a connection is open, and those of its beginning.
+
+use super::trace::{Trace, plain};
+use super::{CloseReason, Event};
+use crate::config::{Config, CongestionControl, KeepAlive};
+use crate::time::Millis;
+
+const EVERY_MINUTE: KeepAlive = KeepAlive {
+    idle: Millis::from_secs(60),
+    interval: Millis::from_secs(5),
+    probes: 3,
+};
+
+#[test]
+fn keep_alive_goes_on_and_off_while_the_connection_is_open() {
+    let mut trace = Trace::server(plain());
+    trace.after(100_000, &[]);
+    trace.configure(|config| config.keep_alive = Some(EVERY_MINUTE));
+    trace.after(60_000, &["+60000 . 0+0 ack 1"]);
+    trace.configure(|config| config.keep_alive = None);
+    trace.after(1_000_000, &[]);
+}
+
+#[test]
+fn the_user_timeout_of_an_open_connection_changes() {
+    let mut trace = Trace::server(plain());
+    trace.configure(|config| config.user_timeout = Millis::from_secs(1));
+    trace.send(1);
+    trace.pass(5_000);
+    let closed = Event::Closed(CloseReason::TimedOut);
+    assert!(trace.events().contains(&closed), "MUST-21");
+}
+
+#[test]
+fn another_congestion_control_goes_on_from_the_same_window() {
+    let mut trace = Trace::server(plain());
+    let before = trace.end.connection.info();
+    trace.configure(|config| config.congestion = CongestionControl::Cubic);
+    let after = trace.end.connection.info();
+    assert_eq!((before.congestion, after.congestion), ("reno", "cubic"));
+    assert_eq!(before.cwnd, after.cwnd);
+}
+
+#[test]
+fn a_cork_keeps_back_what_does_not_fill_a_segment_but_not_for_ever() {
+    let mut trace = Trace::server(plain());
+    trace.configure(|config| config.cork = true);
+    trace.send(1_500);
+    trace.expect(&[". 1+1000 ack 1"]);
+    trace.exchange(". 1+0 ack 1001", &[]);
+    trace.configure(|config| config.cork = false);
+    trace.expect(&["P. 1001+500 ack 1"]);
+    trace.peer(". 1+0 ack 1501");
+    trace.configure(|config| config.cork = true);
+    trace.send(100);
+    trace.after(200, &["+200 P. 1501+100 ack 1"]);
+}
+
+#[test]
+fn the_first_acks_are_quick_until_text_goes_the_other_way() {
+    let config = Config {
+        quick_acks: 3,
+        ..plain()
+    };
+    let mut trace = Trace::server(config);
+    for n in 0..3 {
+        let ack = format!(". 1+0 ack {}", n * 1_000 + 1_001);
+        trace.exchange(&format!(". {}+1000 ack 1", n * 1_000 + 1), &[&ack]);
+    }
+    trace.exchange(". 3001+1000 ack 1", &[]);
+    let mut talks = Trace::server(config);
+    talks.exchange("P. 1+10 ack 1", &[". 1+0 ack 11"]);
+    talks.send(10);
+    talks.expect(&["P. 1+10 ack 11"]);
+    talks.exchange("P. 11+10 ack 11", &[]);
+}
+
+#[test]
+fn quick_acks_can_be_had_again() {
+    let mut trace = Trace::server(plain());
+    trace.exchange(". 1+100 ack 1", &[]);
+    trace.configure(|config| config.quick_acks = 1);
+    trace.exchange(". 101+100 ack 1", &[". 1+0 ack 201"]);
+    trace.exchange(". 201+100 ack 1", &[]);
+}
+
+#[test]
+fn the_largest_segment_is_offered_and_kept() {
+    let config = Config {
+        max_segment: Some(600),
+        ..plain()
+    };
+    let mut client = Trace::open(config);
+    client.expect(&["S 0+0 mss 600 ws 3 sackok"]);
+    let mut server = Trace::server(config);
+    server.send(1_300);
+    server.expect(&[". 1+600 ack 1", ". 601+600 ack 1"]);
+}
+
+#[test]
+fn the_initial_window_can_be_set() {
+    let mut trace = Trace::server(Config {
+        initial_window: 3,
+        ..plain()
+    });
+    trace.send(10_000);
+    assert_eq!(trace.sent().len(), 3);
+}
