@@ -139,6 +139,22 @@ impl Socket<'_> {
         self.connection.send_room()
     }
 
+    /// Moves text that was kept into `buffer`; returns how many bytes.
+    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let piece = self.connection.peek(self.pool);
+            let len = piece.len().min(buffer.len() - filled);
+            if len == 0 {
+                break;
+            }
+            buffer[filled..filled + len].copy_from_slice(&piece[..len]);
+            filled += len;
+            self.connection.consume(self.pool, len);
+        }
+        filled
+    }
+
     /// Ends our half after what is queued; receiving goes on.
     pub fn shutdown(&mut self) {
         self.connection.shutdown();

@@ -58,6 +58,11 @@ impl PathMtu {
         self.limit
     }
 
+    /// The same as bytes of packet.
+    pub(crate) const fn mtu(&self) -> u32 {
+        self.limit as u32 + self.headers()
+    }
+
     /// A router says that the packet with the segment at `quoted` was longer than the `mtu` bytes
     /// that its link carries. Whether the limit is lower now.
     ///

@@ -7,7 +7,7 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
 use super::Worker;
-use crate::app::App;
+use crate::app::{App, Socket};
 use crate::flows::{FlowRef, TimeWaitFlow};
 use crate::wheel::TimerId;
 
@@ -37,6 +37,26 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         self.serve(now, number, before);
         true
+    }
+
+    /// Lets `call` act on the connection of `tuple`, from outside of a turn; `None` when there is
+    /// none.
+    pub fn with_socket<R>(
+        &mut self,
+        now: Instant,
+        tuple: &Tuple,
+        call: impl FnOnce(&mut Socket<'_>, &mut A::Session) -> R,
+    ) -> Option<R> {
+        let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
+            return None;
+        };
+        let flow = self.flows.open.get_mut(number)?;
+        let before = flow.connection.state();
+        let (mut socket, session) = flow.socket(now, &mut self.pool);
+        let result = call(&mut socket, session);
+        socket.finish();
+        self.serve(now, number, before);
+        Some(result)
     }
 
     /// Shows the application what is new, and takes note of what it did. `before` is the state in

@@ -14,6 +14,12 @@ pub struct Info {
     pub recv_queue: u32,
     /// Bytes not acknowledged by the peer.
     pub send_queue: u32,
+    /// Bytes never sent, FIN included.
+    pub unsent: u32,
+    /// Consecutive expiries of the retransmission or persist timer.
+    pub retries: u8,
+    /// Largest packet that the path is taken to carry, in bytes.
+    pub path_mtu: u32,
     /// SND.WND in bytes.
     pub snd_wnd: u32,
     /// RCV.WND in bytes.
@@ -65,6 +71,9 @@ impl Connection {
             state: self.state,
             recv_queue: self.unread(),
             send_queue: self.snd.queued(),
+            unsent: self.snd.unsent(),
+            retries: self.liveness.retries,
+            path_mtu: self.path.mtu(),
             snd_wnd: self.snd.wnd,
             rcv_wnd: self.rcv.wnd(),
             cwnd: self.congestion.cwnd(),

@@ -13,11 +13,17 @@ impl Connection {
     /// SEND: queues as much of `text` as there is room for and returns how much that was; 0 once
     /// the connection was shut down. After a short count, `Event::Writable` tells of room.
     pub fn send(&mut self, pool: &mut BlockPool, text: &[u8]) -> usize {
-        if !self.state.may_send_text() || self.snd.fin != Fin::None || text.is_empty() {
+        if !self.may_send() || text.is_empty() {
             return 0;
         }
         let limit = self.send_limit().min(pool.share());
         self.snd.push(pool, limit, text)
+    }
+
+    /// Whether [`send`](Self::send) takes anything, now or later.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.state.may_send_text() && self.snd.fin == Fin::None
     }
 
     /// Bytes that [`send`](Self::send) would take now, if the pool had them.
