@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod script;
 mod server;
 mod ss;
 
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Args),
     /// List the connections of running servers, like ss.
     Ss(ss::Args),
+    /// Play packet scripts against the stack, without a network.
+    Script(script::Args),
     /// Say whether and how well an interface will work, and why not.
     Check(check::Args),
 }
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Chargen(args) => server::run(args, wirepath_apps::Service::Chargen),
         Command::Demo(args) => demo::run(&args),
         Command::Ss(args) => ss::run(&args),
+        Command::Script(args) => script::run(&args),
         Command::Check(args) => check::run(&args),
     };
     match done {

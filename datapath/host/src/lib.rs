@@ -45,6 +45,7 @@ mod host;
 mod info;
 mod link;
 mod options;
+pub mod script;
 mod socket;
 
 pub use config::HostConfig;

@@ -90,6 +90,7 @@ impl Connection {
             ack,
             is_duplicate: self.is_duplicate_ack(segment, window),
             blocks: segment.header.options.sack,
+            can_send: self.could_send((ack + window).bytes_since(self.snd.nxt)),
             ..self.look(now)
         };
         let mut outcome = self.recovery.on_ack(pool, &event);
@@ -142,10 +143,16 @@ impl Connection {
             flight: self.snd.flight(),
             is_duplicate: false,
             blocks: SackBlocks::default(),
-            can_send: self.snd.unsent() >= smss && self.snd.usable() >= smss,
+            can_send: self.could_send(self.snd.usable()),
             smss,
             rtts: self.rtt.rtts(),
         }
+    }
+
+    /// Whether there is a new segment for `room` bytes of window.
+    fn could_send(&self, room: u32) -> bool {
+        let smss = u32::from(self.effective_mss());
+        self.snd.unsent() >= smss && room >= smss
     }
 
     /// RFC 8985 6.3: what was given time for reordering is lost.

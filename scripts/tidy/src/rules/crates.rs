@@ -58,7 +58,12 @@ const CRATES: &[(&str, &[&str], ThirdParty)] = &[
     ("wirepath-apps", &["wirepath-stack"], ThirdParty::Portable),
     (
         "wirepath",
-        &["wirepath-bpf", "wirepath-xdp", "wirepath-apps"],
+        &[
+            "wirepath-bpf",
+            "wirepath-xdp",
+            "wirepath-apps",
+            "wirepath-host",
+        ],
         ThirdParty::Any,
     ),
     (

@@ -1,0 +1,184 @@
+//! Packets of a script: those that the peer sends, made from nothing, and those of the host, read.
+
+use std::fmt::Write;
+
+use wirepath_wire::checksum::Sum;
+use wirepath_wire::icmp::{self, Cause};
+use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
+use wirepath_wire::tcp::{self, Flags};
+
+use super::options::{Clocks, decode};
+use super::settings::{HOST, PEER};
+
+/// Ports of the host and of the peer.
+pub(super) const HOST_PORT: u16 = 8_080;
+pub(super) const PEER_PORT: u16 = 5_000;
+/// Bytes of a TCP header without options.
+const HEADER_LEN: usize = 20;
+
+const LETTERS: [(Flags, char); 8] = [
+    (Flags::SYN, 'S'),
+    (Flags::FIN, 'F'),
+    (Flags::RST, 'R'),
+    (Flags::PSH, 'P'),
+    (Flags::URG, 'U'),
+    (Flags::ECE, 'E'),
+    (Flags::CWR, 'W'),
+    (Flags::ACK, '.'),
+];
+
+/// A segment as it is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wire {
+    pub(super) ecn: Ecn,
+    pub(super) flags: Flags,
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) win: u16,
+    pub(super) urg: u16,
+    pub(super) options: Vec<u8>,
+    pub(super) text: Vec<u8>,
+}
+
+/// What the numbers of a segment count from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bases {
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) clocks: Clocks,
+}
+
+/// The byte at `at` of the text of either side, counted from 0.
+pub(super) fn byte_at(at: u64) -> u8 {
+    (at * 7 % 251) as u8
+}
+
+impl Wire {
+    /// The IP packet that brings it from the peer to the host.
+    pub(super) fn packet_of_peer(&self) -> Vec<u8> {
+        self.packet((PEER, PEER_PORT), (HOST, HOST_PORT))
+    }
+
+    fn packet(&self, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> Vec<u8> {
+        let header_len = HEADER_LEN + self.options.len();
+        let mut segment = Vec::with_capacity(header_len + self.text.len());
+        segment.extend(from.1.to_be_bytes());
+        segment.extend(to.1.to_be_bytes());
+        segment.extend(self.seq.to_be_bytes());
+        segment.extend(self.ack.to_be_bytes());
+        segment.extend([(header_len << 2) as u8, self.flags.bits()]);
+        segment.extend(self.win.to_be_bytes());
+        segment.extend([0, 0]);
+        segment.extend(self.urg.to_be_bytes());
+        segment.extend(&self.options);
+        let header = ip::Header {
+            source: from.0.into(),
+            destination: to.0.into(),
+            protocol: Protocol::TCP,
+            traffic_class: TrafficClass::new(0, self.ecn),
+            hop_limit: 64,
+        };
+        let pseudo = header.pseudo_header(segment.len() + self.text.len());
+        let filled = tcp::fill_checksum(&mut segment, pseudo, Sum::of(&self.text));
+        debug_assert!(filled.is_some(), "a header is there");
+        segment.extend(&self.text);
+        in_ip(&header, &segment)
+    }
+
+    /// The ICMP error of the peer about this segment of the host.
+    pub(super) fn report(&self, cause: Cause) -> Vec<u8> {
+        let quoted = self.packet((HOST, HOST_PORT), (PEER, PEER_PORT));
+        let mut message = vec![0; 576];
+        let len = icmp::emit_report(&mut message, cause, &quoted).unwrap_or_default();
+        message.truncate(len);
+        let header = ip::Header {
+            source: PEER.into(),
+            destination: HOST.into(),
+            protocol: Protocol::ICMP,
+            traffic_class: TrafficClass(0),
+            hop_limit: 64,
+        };
+        in_ip(&header, &message)
+    }
+
+    /// The segment in a packet of the host; `None` where it is no TCP.
+    pub(super) fn of_host(packet: &[u8]) -> Option<Self> {
+        let parsed = ip::parse(packet).ok()?;
+        if parsed.header.protocol != Protocol::TCP {
+            return None;
+        }
+        let bytes = parsed.payload;
+        let word = |at: usize| {
+            bytes
+                .get(at..at + 4)?
+                .try_into()
+                .map(u32::from_be_bytes)
+                .ok()
+        };
+        let half = |at: usize| {
+            bytes
+                .get(at..at + 2)?
+                .try_into()
+                .map(u16::from_be_bytes)
+                .ok()
+        };
+        let header_len = usize::from(bytes.get(12)? >> 4) * 4;
+        Some(Self {
+            ecn: parsed.header.traffic_class.ecn(),
+            flags: Flags::from_bits_retain(*bytes.get(13)?),
+            seq: word(4)?,
+            ack: word(8)?,
+            win: half(14)?,
+            urg: half(18)?,
+            options: bytes.get(HEADER_LEN..header_len)?.to_vec(),
+            text: bytes.get(header_len..)?.to_vec(),
+        })
+    }
+
+    /// As a line of a script.
+    pub(super) fn told(&self, bases: Bases) -> String {
+        let mut line = String::new();
+        match self.ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 => line.push_str("[ect0] "),
+            Ecn::Ect1 => line.push_str("[ect1] "),
+            Ecn::Ce => line.push_str("[ce] "),
+        }
+        line.push_str(&letters(self.flags));
+        let first = i64::from(self.seq.wrapping_sub(bases.seq).cast_signed());
+        let len = self.text.len();
+        let mut written = write!(line, " {first}:{}({len})", first + len as i64);
+        if self.flags.contains(Flags::ACK) {
+            let ack = self.ack.wrapping_sub(bases.ack).cast_signed();
+            written = written.and_then(|()| write!(line, " ack {ack}"));
+        }
+        written = written.and_then(|()| write!(line, " win {}", self.win));
+        if self.flags.contains(Flags::URG) {
+            written = written.and_then(|()| write!(line, " urg {}", self.urg));
+        }
+        if !self.options.is_empty() {
+            let options = decode(&self.options, bases.clocks);
+            written = written.and_then(|()| write!(line, " <{options}>"));
+        }
+        debug_assert!(written.is_ok(), "a String takes all");
+        line
+    }
+}
+
+fn letters(flags: Flags) -> String {
+    let set = LETTERS.iter().filter(|(flag, _)| flags.contains(*flag));
+    let letters: String = set.map(|(_, letter)| letter).collect();
+    if letters.is_empty() {
+        "-".to_owned()
+    } else {
+        letters
+    }
+}
+
+fn in_ip(header: &ip::Header, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0; header.emitted_len()];
+    let emitted = header.emit(&mut packet, payload.len());
+    debug_assert!(emitted.is_some(), "there is room");
+    packet.extend_from_slice(payload);
+    packet
+}
