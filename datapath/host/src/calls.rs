@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use wirepath_stack::app::Socket as StackSocket;
 use wirepath_tcp::config::Config;
+use wirepath_tcp::connection::Connection;
 use wirepath_tcp::state::State;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
@@ -135,7 +136,7 @@ impl Host {
         send: impl FnOnce(&mut StackSocket<'_>, &[u8]) -> usize,
     ) -> Result<usize, SocketError> {
         let tuple = self.open_stream(id)?;
-        let sent = self.worker.with_socket(self.now, &tuple, |socket, _| {
+        let sent = self.act(&tuple, |socket, _| {
             let may = socket.connection().may_send();
             may.then(|| send(socket, text))
         });
@@ -153,7 +154,7 @@ impl Host {
     pub fn recv(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<usize, SocketError> {
         let (tuple, phase) = self.stream(id)?;
         let read = |socket: &mut StackSocket<'_>, _: &mut Session| socket.read(buffer);
-        match self.worker.with_socket(self.now, &tuple, read) {
+        match self.act(&tuple, read) {
             Some(read) if read > 0 => return Ok(read),
             _ => {}
         }
@@ -177,11 +178,10 @@ impl Host {
     /// `BadSocket`, `NotConnected`.
     pub fn shutdown(&mut self, id: SocketId, how: Shutdown) -> Result<(), SocketError> {
         let tuple = self.open_stream(id)?;
-        self.worker
-            .with_socket(self.now, &tuple, |socket, _| match how {
-                Shutdown::Write => socket.shutdown(),
-                Shutdown::Both => socket.close(),
-            });
+        self.act(&tuple, |socket, _| match how {
+            Shutdown::Write => socket.shutdown(),
+            Shutdown::Both => socket.close(),
+        });
         Ok(())
     }
 
@@ -212,9 +212,7 @@ impl Host {
                 let at_once = linger.is_some_and(|linger| linger.micros() == 0);
                 if let Some(linger) = linger {
                     let patience = |config: &mut Config| config.user_timeout = linger;
-                    let now = self.now;
-                    self.worker
-                        .with_socket(now, &tuple, |socket, _| socket.configure(patience));
+                    self.act(&tuple, |socket, _| socket.configure(patience));
                 }
                 self.detach(&tuple, at_once);
             }
@@ -222,9 +220,20 @@ impl Host {
         Ok(())
     }
 
+    /// Lets `call` act on a connection, and sends what comes of it, as a kernel would.
+    fn act<R>(
+        &mut self,
+        tuple: &Tuple,
+        call: impl FnOnce(&mut StackSocket<'_>, &mut Session) -> R,
+    ) -> Option<R> {
+        let result = self.worker.with_socket(self.now, tuple, call);
+        self.turn();
+        result
+    }
+
     /// Nobody reads the connection any more.
     fn detach(&mut self, tuple: &Tuple, at_once: bool) {
-        self.worker.with_socket(self.now, tuple, |socket, session| {
+        self.act(tuple, |socket, session| {
             *session = Session::default();
             if at_once {
                 socket.abort();
@@ -238,7 +247,7 @@ impl Host {
     ///
     /// # Errors
     /// `BadSocket`.
-    pub fn readiness(&mut self, id: SocketId) -> Result<Readiness, SocketError> {
+    pub fn readiness(&self, id: SocketId) -> Result<Readiness, SocketError> {
         let socket = self.worker.app().sockets.get(id)?;
         let (error, low_water) = (socket.error.is_some(), socket.options.not_sent_low_water);
         let (tuple, phase, peer_closed) = match &socket.kind {
@@ -255,14 +264,12 @@ impl Host {
                 peer_closed,
             } => (*tuple, *phase, *peer_closed),
         };
-        let look = |socket: &mut StackSocket<'_>, _: &mut Session| {
-            let connection = socket.connection();
+        let connection = self.worker.connection(&tuple);
+        let unread = connection.is_some_and(|connection| connection.unread() > 0);
+        let room = connection.is_some_and(|connection| {
             let low = connection.info().unsent < low_water;
-            let room = connection.may_send() && socket.room() > 0 && low;
-            (connection.unread() > 0, room)
-        };
-        let looked = self.worker.with_socket(self.now, &tuple, look);
-        let (unread, room) = looked.unwrap_or_default();
+            connection.may_send() && connection.send_room() > 0 && low
+        });
         let hang_up = phase == Phase::Closed;
         Ok(Readiness {
             readable: unread || peer_closed || hang_up,
@@ -302,8 +309,7 @@ impl Host {
         change(&mut socket.options);
         let options = socket.options;
         if let Kind::Stream { tuple, .. } = socket.kind {
-            let now = self.now;
-            self.worker.with_socket(now, &tuple, |socket, _| {
+            self.act(&tuple, |socket, _| {
                 socket.configure(|config| options.apply(config));
             });
         }
@@ -322,10 +328,9 @@ impl Host {
     ///
     /// # Errors
     /// `BadSocket`, `NotConnected`; also when nothing is left of the connection.
-    pub fn info(&mut self, id: SocketId) -> Result<TcpInfo, SocketError> {
+    pub fn info(&self, id: SocketId) -> Result<TcpInfo, SocketError> {
         let (tuple, _) = self.stream(id)?;
-        let look = |socket: &mut StackSocket<'_>, _: &mut Session| socket.connection().info();
-        let info = self.worker.with_socket(self.now, &tuple, look);
+        let info = self.worker.connection(&tuple).map(Connection::info);
         let info = info.ok_or(SocketError::NotConnected)?;
         Ok(TcpInfo::from(&info))
     }

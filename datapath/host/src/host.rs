@@ -137,7 +137,7 @@ impl Host {
     }
 
     /// Turns the worker until it is at rest, and takes what it sent.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         loop {
             let progress = self.worker.turn(self.now);
             debug_assert!(progress.is_ok(), "a device of memory");

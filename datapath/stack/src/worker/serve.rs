@@ -1,7 +1,7 @@
 //! The application's part of a turn, and the end of a connection.
 
 use wirepath_device::Device;
-use wirepath_tcp::connection::{CloseReason, Event};
+use wirepath_tcp::connection::{CloseReason, Connection, Event};
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
@@ -37,6 +37,15 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         self.serve(now, number, before);
         true
+    }
+
+    /// The connection of `tuple`, to look at.
+    #[must_use]
+    pub fn connection(&self, tuple: &Tuple) -> Option<&Connection> {
+        match self.flows.find(tuple)? {
+            FlowRef::Open(number) => self.flows.open.get(number).map(|flow| &flow.connection),
+            _ => None,
+        }
     }
 
     /// Lets `call` act on the connection of `tuple`, from outside of a turn; `None` when there is

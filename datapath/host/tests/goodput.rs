@@ -1,0 +1,65 @@
+//! How much of a path a bulk transfer uses.
+
+mod lab;
+
+use std::time::Duration;
+
+use lab::{Path, transfer};
+use wirepath_tcp::config::{Config, CongestionControl};
+
+const SECONDS: fn(u64) -> Duration = Duration::from_secs;
+
+fn with(congestion: CongestionControl) -> Config {
+    Config {
+        congestion,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn a_clean_path_of_twenty_milliseconds_is_filled() {
+    // Reno halves below what fills the path: its queue is shorter than the path is long.
+    let least = [
+        (CongestionControl::Cubic, 0.95),
+        (CongestionControl::NewReno, 0.90),
+    ];
+    for (congestion, least) in least {
+        let path = Path::of_the_office();
+        let outcome = transfer(with(congestion), path, SECONDS(5), SECONDS(30));
+        let share = outcome.share_of(&path);
+        assert!(share >= least, "{congestion:?}: {share:.3} {outcome:?}");
+    }
+}
+
+#[test]
+fn the_first_five_seconds_lose_little() {
+    let path = Path::of_the_office();
+    let outcome = transfer(Config::default(), path, Duration::ZERO, SECONDS(5));
+    let share = outcome.share_of(&path);
+    assert!(share >= 0.85, "{share:.3} {outcome:?}");
+}
+
+#[test]
+fn reordering_by_three_is_no_loss() {
+    let path = Path {
+        reorder: 250_000,
+        ..Path::of_the_office()
+    };
+    let outcome = transfer(Config::default(), path, SECONDS(1), SECONDS(20));
+    let spurious = outcome.resent.saturating_sub(outcome.lost);
+    let share = spurious as f64 / outcome.carried as f64;
+    assert!(share < 0.005, "{share:.4} {outcome:?}");
+}
+
+#[test]
+fn nothing_is_sent_again_that_was_not_lost() {
+    for loss in [1_000, 10_000] {
+        let path = Path {
+            loss,
+            ..Path::of_the_office()
+        };
+        let outcome = transfer(Config::default(), path, SECONDS(1), SECONDS(20));
+        let share = outcome.resent.saturating_sub(outcome.lost) as f64 / outcome.carried as f64;
+        assert!(share < 0.001, "{share:.5} {outcome:?}");
+    }
+}
