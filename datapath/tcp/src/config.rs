@@ -194,8 +194,15 @@ impl Config {
             send_buffer: buffer(self.send_buffer),
             receive_buffer: buffer(self.receive_buffer),
             delayed_ack: self.delayed_ack.min(Millis(499)),
-            max_rto: self.max_rto.max(self.min_rto),
+            // RFC 6298 2.5, RFC 9293 3.8.3 (MUST-23).
+            max_rto: self.max_rto.max(self.min_rto).max(Millis::from_secs(60)),
+            syn_timeout: self.syn_timeout.max(Millis::from_secs(180)),
+            initial_window: self.initial_window.max(1),
             keep_alive: self.keep_alive.map(at_least_two),
+            marking: Marking {
+                dscp: self.marking.dscp & 0x3F,
+                ..self.marking
+            },
             ..self
         }
     }

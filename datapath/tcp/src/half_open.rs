@@ -48,8 +48,8 @@ pub enum HalfOpenVerdict {
     Accept,
     /// Send this and keep waiting.
     Reply(Header),
-    /// Send this and forget the entry.
-    Reset(Option<Header>),
+    /// Forget the entry.
+    Forget,
     /// Nothing to do.
     Ignore,
 }
@@ -186,7 +186,7 @@ impl HalfOpen {
             // RFC 5961 3.2, without the challenge: the peer is not proven.
             let exact = seq == rcv_nxt;
             return if exact {
-                HalfOpenVerdict::Reset(None)
+                HalfOpenVerdict::Forget
             } else {
                 HalfOpenVerdict::Ignore
             };

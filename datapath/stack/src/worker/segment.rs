@@ -87,11 +87,8 @@ impl<D: Device, A: App> Worker<D, A> {
             HalfOpenVerdict::Reply(header) => {
                 self.reply(&Envelope::of(arrival).marked(config.marking), &header);
             }
-            HalfOpenVerdict::Reset(header) => {
+            HalfOpenVerdict::Forget => {
                 self.forget_half_open(number);
-                if let Some(header) = header {
-                    self.reply(&Envelope::of(arrival), &header);
-                }
             }
             HalfOpenVerdict::Accept => {
                 let connection = half_open.accept(now, config, path);

@@ -22,6 +22,8 @@ pub(crate) struct Cubic {
     prior: f32,
     /// K in seconds.
     k: f32,
+    /// W_max before the last reduction.
+    w_max_before: f32,
     /// W_est in segments: what Reno would have.
     w_est: f32,
     /// Fractions of a byte that cwnd is owed.
@@ -36,6 +38,7 @@ impl Cubic {
             window,
             slow_start: HyStart::new(),
             w_max: 0.0,
+            w_max_before: 0.0,
             prior: 0.0,
             k: 0.0,
             w_est: 0.0,
@@ -88,9 +91,8 @@ impl Cubic {
 
     pub(super) fn undo(&mut self) {
         self.window.undo();
-        // RFC 9438 4.9: what was reached counts again.
-        let window = self.window.cwnd as f32 / self.window.smss as f32;
-        self.w_max = self.w_max.max(window);
+        // RFC 9438 4.9.1: what was reached counts again, and K follows from it.
+        self.w_max = self.w_max_before;
         self.epoch = Instant::NEVER;
     }
 
@@ -107,6 +109,7 @@ impl Cubic {
     fn reduce(&mut self, flight_size: u32) {
         let window = self.window.cwnd as f32 / self.window.smss as f32;
         let converges = window < self.w_max;
+        self.w_max_before = self.w_max;
         self.w_max = if converges {
             window * (1.0 + BETA as f32) / 2.0
         } else {

@@ -223,3 +223,56 @@ fn an_idle_time_after_slow_start_is_no_loss() {
     }
     assert!(congestion.ssthresh() >= before, "RFC 5681 4.1");
 }
+
+/// Acknowledges whole windows, one a second: so slowly that Reno does not matter. cwnd in segments
+/// after each.
+fn long_rounds(congestion: &mut Congestion, from: u64, rounds: u64) -> Vec<u32> {
+    let times = (from..from + rounds).map(|second| Instant::from_millis(second * 1_000));
+    times
+        .map(|now| {
+            for _ in 0..congestion.cwnd() / SMSS {
+                congestion.on_ack(&AckSample {
+                    now,
+                    srtt: 1_000_000,
+                    ..sample(SMSS)
+                });
+            }
+            congestion.cwnd() / SMSS
+        })
+        .collect()
+}
+
+/// A loss at 100 segments, from which CUBIC has come back to 90 or so.
+fn on_the_way_back() -> Congestion {
+    let mut congestion = cubic();
+    while congestion.cwnd() < 100 * SMSS {
+        acked(&mut congestion, SMSS);
+    }
+    congestion.on_loss(100 * SMSS);
+    let grown = long_rounds(&mut congestion, 100, 2);
+    assert!((85..98).contains(&grown[1]), "{grown:?}");
+    congestion
+}
+
+#[test]
+fn a_loss_below_the_last_one_makes_room_for_others() {
+    let mut congestion = on_the_way_back();
+    let window = congestion.cwnd();
+    congestion.on_loss(window);
+    // Fast convergence: the plateau is at 85 % of where the loss was, not at it.
+    let plateau = window / SMSS * 85 / 100;
+    let grown = long_rounds(&mut congestion, 200, 4);
+    assert!(grown[3].abs_diff(plateau) <= 3, "{grown:?}, {plateau}");
+}
+
+#[test]
+fn a_loss_that_was_none_leaves_cubic_where_it_was() {
+    let mut undone = on_the_way_back();
+    let window = undone.cwnd();
+    undone.on_loss(window);
+    undone.undo();
+    assert_eq!(undone.cwnd(), window);
+    // W_max is as before, and K follows: the plateau is at 100.
+    let grown = long_rounds(&mut undone, 200, 4);
+    assert!((97..=101).contains(&grown[2]), "{grown:?}");
+}

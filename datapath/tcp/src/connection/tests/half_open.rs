@@ -61,7 +61,7 @@ fn a_wrong_ack_is_reset_and_the_wait_goes_on() {
 
 #[test]
 fn only_an_exact_reset_ends_the_wait() {
-    assert!(matches!(on("R 1+0"), HalfOpenVerdict::Reset(None)));
+    assert!(matches!(on("R 1+0"), HalfOpenVerdict::Forget));
     ignores("R 2+0");
     ignores("R 0+0");
     ignores("R 100000+0");
