@@ -7,6 +7,7 @@
 
 mod checker;
 pub mod end;
+pub mod goodput;
 pub mod host;
 mod monitor;
 pub mod node;

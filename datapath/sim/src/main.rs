@@ -11,11 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wirepath_sim::host::StackHost;
 use wirepath_sim::scenario::Scenario;
 use wirepath_sim::trace::Sighting;
-use wirepath_sim::{Report, Simulation};
+use wirepath_sim::{Report, Simulation, goodput};
 
 /// Plays random scenarios of our stack against itself and against smoltcp, in virtual time.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// How many seeds to play.
     #[arg(long, default_value_t = 200, conflicts_with = "seed")]
     seeds: u64,
@@ -33,6 +36,16 @@ struct Arguments {
     failures: usize,
 }
 
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Prints the goodput of a bulk transfer for each congestion control, loss and round trip.
+    Goodput {
+        /// Seconds of virtual time for each; the first is not counted.
+        #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u64).range(2..=600))]
+        seconds: u64,
+    },
+}
+
 #[derive(Default)]
 struct Totals {
     played: u64,
@@ -44,6 +57,10 @@ struct Totals {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    if let Some(Command::Goodput { seconds }) = arguments.command {
+        print!("{}", goodput::table(Duration::from_secs(seconds))?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let seeds = match arguments.seed {
         Some(seed) => seed..seed.saturating_add(1),
         None => arguments.from..arguments.from.saturating_add(arguments.seeds),

@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 use wirepath_tcp::time::Instant;
 
 use crate::checker::Checker;
+use crate::end::End;
 use crate::host::{Host, HostConfig, SmolHost, StackHost, Turn};
 use crate::monitor::Monitor;
 use crate::node::{Path, WireFrame};
@@ -109,38 +110,61 @@ impl<'a> Simulation<'a> {
     /// # Errors
     /// The first thing that went wrong.
     pub fn run(mut self) -> Result<Report, Box<Failure>> {
-        let outcome = self.run_to_end();
-        let time = self.now.since(Instant::ZERO);
-        outcome.map_err(|what| {
-            let hosts = self.hosts.iter().flat_map(|host| host.describe());
-            Box::new(Failure {
-                seed: self.seed,
-                at: time,
-                what,
-                hosts: hosts.collect(),
-            })
-        })?;
+        self.run_to_end().map_err(|what| self.failure(what))?;
         let ends = self.hosts.iter().flat_map(|host| host.ends());
         Ok(Report {
-            time,
+            time: self.now.since(Instant::ZERO),
             steps: self.steps,
             frames: self.frames,
-            bytes: ends.map(|end| end.received()).sum(),
+            bytes: ends.map(End::received).sum(),
             retransmissions: self.hosts.iter().map(|host| host.retransmissions()).sum(),
             trace: self.trace.finish(),
         })
     }
 
+    /// Plays it until the next event would be later than `until`.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run_until(&mut self, until: Instant) -> Result<(), Box<Failure>> {
+        let outcome = self.advance(until);
+        outcome.map(|_| ()).map_err(|what| self.failure(what))
+    }
+
+    /// Bytes of text that the applications at one side have taken.
+    #[must_use]
+    pub fn received(&self, side: Side) -> u64 {
+        let ends = self.hosts[side as usize].ends().iter();
+        ends.map(End::received).sum()
+    }
+
+    fn failure(&self, what: String) -> Box<Failure> {
+        let hosts = self.hosts.iter().flat_map(|host| host.describe());
+        Box::new(Failure {
+            seed: self.seed,
+            at: self.now.since(Instant::ZERO),
+            what,
+            hosts: hosts.collect(),
+        })
+    }
+
     fn run_to_end(&mut self) -> Result<(), String> {
+        if self.advance(Instant::ZERO + MOST_TIME)? {
+            return Err("it takes too long".to_owned());
+        }
+        self.checker.check_end(&self.hosts)
+    }
+
+    /// Goes on until nothing is left to do at `until` or before; whether there is later.
+    fn advance(&mut self, until: Instant) -> Result<bool, String> {
         loop {
             self.step()?;
             self.checker.check(self.now, &self.hosts)?;
-            let wakeups = self.wakeups();
-            let Some(next) = wakeups.into_iter().flatten().min() else {
-                return self.checker.check_end(&self.hosts);
+            let Some(next) = self.wakeups().into_iter().flatten().min() else {
+                return Ok(false);
             };
-            if next.since(Instant::ZERO) > MOST_TIME {
-                return Err("it takes too long".to_owned());
+            if next > until {
+                return Ok(true);
             }
             self.still = if next > self.now { 0 } else { self.still + 1 };
             if self.still > MOST_STILL {

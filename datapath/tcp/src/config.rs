@@ -85,6 +85,20 @@ pub enum CongestionControl {
     NewReno,
 }
 
+impl CongestionControl {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Cubic, Self::NewReno];
+
+    /// Its name, as `ss` shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cubic => "cubic",
+            Self::NewReno => "reno",
+        }
+    }
+}
+
 /// Whether to agree on ECN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EcnMode {

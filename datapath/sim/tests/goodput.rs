@@ -1,0 +1,25 @@
+//! How fast bulk transfers go, in virtual time.
+
+use std::time::Duration;
+
+use wirepath_sim::goodput::{self, Bulk};
+
+/// Six seconds a cell, the first not counted. When it changes on purpose:
+/// `wirepath-sim goodput --seconds 6 > datapath/sim/tests/goodput.md`.
+#[test]
+fn goodput_over_loss_and_round_trip_is_as_recorded() {
+    let recorded = include_str!("goodput.md");
+    let table = goodput::table(Duration::from_secs(6)).unwrap();
+    assert_eq!(table, recorded, "the table is now:\n{table}");
+}
+
+/// 95 % of the text that the link can carry: the headers of full segments take 4.4 % of it.
+#[test]
+fn a_minute_without_random_loss_fills_95_percent_of_the_link_behind_a_queue_of_64() {
+    let bulk = Bulk {
+        time: Duration::from_secs(61),
+        ..Bulk::default()
+    };
+    let measured = bulk.measure().unwrap();
+    assert!(measured.goodput >= 0.95 * bulk.model(), "{measured:?}");
+}
