@@ -231,6 +231,7 @@ fn host(scenario: &Scenario, side: Side, turn: Turn) -> Box<dyn Host> {
         side,
         ipv6: scenario.ipv6,
         own_ports: scenario.is_smol(Side::Server),
+        peer_forgets: scenario.is_smol(side.other()),
         tcp: *scenario.config(side),
         device: scenario.device,
         blocks: scenario.blocks,

@@ -6,6 +6,7 @@ use wirepath_sim::plan::{ConnectionPlan, EndPlan, Finish, Pace, SlowRead};
 use wirepath_sim::play;
 use wirepath_sim::scenario::{Faults, Peers, Scenario};
 use wirepath_tcp::config::Config;
+use wirepath_tcp::time::Instant;
 
 const PEERS: [Peers; 3] = [Peers::Stacks, Peers::SmolServer, Peers::SmolClient];
 
@@ -112,6 +113,33 @@ fn who_closes_while_reading_the_last_byte_has_read_it() {
         ..Scenario::clean(1, 0)
     };
     assert_eq!(play(&scenario).unwrap().bytes, 3_010);
+}
+
+/// Smoltcp leaves TIME-WAIT after ten seconds. When its last ACKs are lost for longer, it answers
+/// our FIN with a reset, and yet all was said.
+#[test]
+fn a_reset_instead_of_the_last_ack_is_an_end_like_another() {
+    let end = |send, finish| EndPlan {
+        send,
+        finish,
+        ..EndPlan::default()
+    };
+    let plan = ConnectionPlan {
+        client: end(1_000, Finish::WhenSent),
+        server: end(500, Finish::AfterPeer),
+        ..ConnectionPlan::default()
+    };
+    let mut faults = with_delay(5);
+    faults[0].outage = Some((Instant::from_millis(28), Instant::from_millis(30_000)));
+    let scenario = Scenario {
+        peers: Peers::SmolClient,
+        connections: vec![plan],
+        faults,
+        ..Scenario::clean(1, 0)
+    };
+    let report = play(&scenario).unwrap();
+    assert_eq!(report.bytes, 1_500);
+    assert!(report.time > Duration::from_secs(30), "{report:?}");
 }
 
 /// Many echoes on a pool too small for them: what is unread must not keep others from sending.

@@ -33,6 +33,8 @@ pub struct HostConfig {
     /// Whether the server listens at a port of its own for each connection: smoltcp has no
     /// listeners but in sockets, and a SYN that comes twice would open two of them.
     pub own_ports: bool,
+    /// Whether the peer is smoltcp, whose TIME-WAIT is ten seconds.
+    pub peer_forgets: bool,
     /// Settings of its connections.
     pub tcp: Config,
     /// Its device.

@@ -152,7 +152,10 @@ impl StackHost {
             hop_limit: 64,
             source_ports: SOURCE_PORTS,
         };
-        let ends = ends_of(plans, side);
+        let mut ends = ends_of(plans, side);
+        if config.peer_forgets {
+            ends.iter_mut().for_each(End::bear_forgetting);
+        }
         let mut worker = Worker::new(worker_config, TestApp { ends });
         worker.attach(MemoryDevice::new(config.device), mac(side));
         if config.knows_neighbor {
