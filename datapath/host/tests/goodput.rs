@@ -5,7 +5,7 @@ mod lab;
 use std::time::Duration;
 
 use lab::{Path, transfer};
-use wirepath_tcp::config::{Config, CongestionControl};
+use wirepath_tcp::config::{Config, CongestionControl, EcnMode};
 
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
@@ -62,4 +62,29 @@ fn nothing_is_sent_again_that_was_not_lost() {
         let share = outcome.resent.saturating_sub(outcome.lost) as f64 / outcome.carried as f64;
         assert!(share < 0.001, "{share:.5} {outcome:?}");
     }
+}
+
+#[test]
+fn dctcp_fills_a_path_that_marks_early_and_loses_nothing() {
+    let path = Path {
+        round_trip: Duration::from_millis(1),
+        mark: 10,
+        ..Path::of_the_office()
+    };
+    let config = Config {
+        ecn: EcnMode::Active,
+        ..with(CongestionControl::Dctcp)
+    };
+    let outcome = transfer(config, path, SECONDS(2), SECONDS(20));
+    let share = outcome.share_of(&path);
+    assert!(share >= 0.95 && outcome.lost == 0, "{share:.3} {outcome:?}");
+}
+
+#[test]
+fn vegas_fills_a_path_without_filling_its_queue() {
+    let path = Path::of_the_office();
+    let config = with(CongestionControl::Vegas);
+    let outcome = transfer(config, path, SECONDS(30), SECONDS(30));
+    let share = outcome.share_of(&path);
+    assert!(share >= 0.90 && outcome.lost == 0, "{share:.3} {outcome:?}");
 }

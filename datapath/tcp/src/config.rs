@@ -83,6 +83,10 @@ pub enum CongestionControl {
     Cubic,
     /// RFC 5681 and RFC 6582.
     NewReno,
+    /// RFC 8257, for networks that mark early; as Reno where ECN is not agreed upon.
+    Dctcp,
+    /// Brakmo and Peterson: gives way when round trips grow.
+    Vegas,
 }
 
 impl CongestionControl {

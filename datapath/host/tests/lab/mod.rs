@@ -6,6 +6,7 @@ use std::time::Duration;
 use wirepath_host::{Host, HostConfig, SocketId};
 use wirepath_tcp::config::Config;
 use wirepath_tcp::time::Instant;
+use wirepath_wire::checksum::Sum;
 use wirepath_wire::tuple::Endpoint;
 
 /// What a path does to the packets of a bulk transfer. ACKs come back after half of the round
@@ -16,6 +17,8 @@ pub(crate) struct Path {
     pub(crate) round_trip: Duration,
     /// Packets that wait for the bottleneck; one too many is lost.
     pub(crate) queue: usize,
+    /// With so many waiting, packets that may be are marked (RFC 3168).
+    pub(crate) mark: usize,
     /// Of a million packets so many are lost.
     pub(crate) loss: u32,
     /// Of a million packets so many arrive after the next three.
@@ -30,6 +33,7 @@ impl Path {
             bits_per_second: 100_000_000,
             round_trip: Duration::from_millis(20),
             queue: 64,
+            mark: usize::MAX,
             loss: 0,
             reorder: 0,
             seed: 1,
@@ -188,13 +192,16 @@ impl Lab {
     }
 
     /// A packet meets the bottleneck.
-    fn forward(&mut self, at: Instant, packet: Vec<u8>) {
+    fn forward(&mut self, at: Instant, mut packet: Vec<u8>) {
         let bits = 8 * packet.len() as u64;
         let takes = Duration::from_nanos(bits * 1_000_000_000 / self.path.bits_per_second);
         let waiting = self.free_at.since(at).as_nanos() / takes.as_nanos().max(1);
         if waiting as usize >= self.path.queue || self.chance(self.path.loss) {
             self.lost += 1;
             return;
+        }
+        if waiting as usize >= self.path.mark {
+            mark(&mut packet);
         }
         self.free_at = self.free_at.max(at) + takes;
         let late = if self.chance(self.path.reorder) {
@@ -220,4 +227,15 @@ impl Lab {
             .wrapping_add(1_442_695_040_888_963_407);
         ((self.random >> 33) % 1_000_000) < u64::from(of_a_million)
     }
+}
+
+/// Congestion experienced, where the sender said that it knows what that is.
+fn mark(packet: &mut [u8]) {
+    if packet[1] & 3 == 0 {
+        return;
+    }
+    packet[1] |= 3;
+    packet[10..12].fill(0);
+    let sum = Sum::of(&packet[..20]).checksum();
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }

@@ -1,10 +1,12 @@
 //! How much may be in flight. An algorithm sees summaries of ACKs, never segments.
 
 mod cubic;
+mod dctcp;
 mod hystart;
 mod new_reno;
 #[cfg(test)]
 mod tests;
+mod vegas;
 mod window;
 
 use wirepath_wire::seq::SeqNum;
@@ -12,7 +14,9 @@ use wirepath_wire::seq::SeqNum;
 use crate::config::{Config, CongestionControl};
 use crate::time::Instant;
 use cubic::Cubic;
+use dctcp::Dctcp;
 use new_reno::NewReno;
+use vegas::Vegas;
 use window::Window;
 
 /// What one ACK said, for congestion control.
@@ -21,6 +25,8 @@ pub(crate) struct AckSample {
     pub(crate) now: Instant,
     /// Bytes that this ACK acknowledged for the first time.
     pub(crate) newly_acked: u32,
+    /// Whether it echoes a mark of the network.
+    pub(crate) marked: bool,
     /// Whether cwnd, and nothing else, held back what was sent before it.
     pub(crate) cwnd_limited: bool,
     /// The round-trip time that it tells, in microseconds.
@@ -39,6 +45,8 @@ macro_rules! each {
         match $congestion {
             Congestion::NewReno($c) => $call,
             Congestion::Cubic($c) => $call,
+            Congestion::Dctcp($c) => $call,
+            Congestion::Vegas($c) => $call,
         }
     };
 }
@@ -49,6 +57,8 @@ macro_rules! each {
 pub(crate) enum Congestion {
     NewReno(NewReno),
     Cubic(Cubic),
+    Dctcp(Dctcp),
+    Vegas(Vegas),
 }
 
 impl Congestion {
@@ -62,6 +72,8 @@ impl Congestion {
         match control {
             CongestionControl::NewReno => Self::NewReno(NewReno::new(window)),
             CongestionControl::Cubic => Self::Cubic(Cubic::new(window)),
+            CongestionControl::Dctcp => Self::Dctcp(Dctcp::new(window)),
+            CongestionControl::Vegas => Self::Vegas(Vegas::new(window)),
         }
     }
 
@@ -87,7 +99,10 @@ impl Congestion {
 
     /// The network marked what it would else have dropped: RFC 3168 6.1.2.
     pub(crate) fn on_mark(&mut self, flight_size: u32) {
-        each!(self, c => c.on_loss(flight_size));
+        match self {
+            Self::Dctcp(dctcp) => dctcp.on_mark(),
+            other => other.on_loss(flight_size),
+        }
     }
 
     /// The retransmission timer expired; `first` unless it did so for the same text before.
@@ -126,6 +141,8 @@ impl Congestion {
         match self {
             Self::NewReno(_) => "reno",
             Self::Cubic(_) => "cubic",
+            Self::Dctcp(_) => "dctcp",
+            Self::Vegas(_) => "vegas",
         }
     }
 

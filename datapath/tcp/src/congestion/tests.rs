@@ -15,6 +15,7 @@ fn sample(newly_acked: u32) -> AckSample {
     AckSample {
         now: Instant::ZERO,
         newly_acked,
+        marked: false,
         cwnd_limited: true,
         rtt: Some(100_000),
         srtt: 100_000,
@@ -275,4 +276,92 @@ fn a_loss_that_was_none_leaves_cubic_where_it_was() {
     // W_max is as before, and K follows: the plateau is at 100.
     let grown = long_rounds(&mut undone, 200, 4);
     assert!((97..=101).contains(&grown[2]), "{grown:?}");
+}
+
+/// A window of ten ACKs, of which `marked` echo a mark; `seq` is where it begins.
+fn marked_window(congestion: &mut Congestion, seq: &mut u32, marked: u32) {
+    let end = *seq + 10;
+    for n in 0..10 {
+        *seq += 1;
+        congestion.on_ack(&AckSample {
+            marked: n < marked,
+            ack: SeqNum::new(*seq),
+            nxt: SeqNum::new(end + 10),
+            ..sample(SMSS)
+        });
+    }
+}
+
+/// What one mark takes of a window of 100 segments, after 60 windows in which so many of ten
+/// segments were marked.
+fn price_of_a_mark(marked: u32) -> u32 {
+    let (mut congestion, mut seq) = (with(CongestionControl::Dctcp), 0);
+    congestion.on_loss(200 * SMSS);
+    for _ in 0..60 {
+        marked_window(&mut congestion, &mut seq, marked);
+    }
+    let before = congestion.cwnd();
+    congestion.on_mark(before);
+    (before - congestion.cwnd()) * 100 / before
+}
+
+#[test]
+fn a_mark_costs_dctcp_as_much_as_is_marked() {
+    // RFC 8257 3.3: alpha / 2, where alpha is the share that is marked.
+    assert!((49..=50).contains(&price_of_a_mark(10)));
+    assert!((9..=12).contains(&price_of_a_mark(2)));
+    assert!(price_of_a_mark(0) <= 2);
+}
+
+#[test]
+fn dctcp_takes_a_loss_as_reno_does() {
+    let mut congestion = with(CongestionControl::Dctcp);
+    congestion.on_loss(20 * SMSS);
+    assert_eq!(congestion.cwnd(), 10 * SMSS);
+}
+
+#[test]
+fn the_first_mark_costs_dctcp_half() {
+    let mut congestion = with(CongestionControl::Dctcp);
+    congestion.on_mark(10 * SMSS);
+    assert_eq!(congestion.cwnd(), 5 * SMSS, "RFC 8257 4.2");
+}
+
+/// cwnd in segments after rounds of eight ACKs with these round trips, in milliseconds.
+fn vegas_after(congestion: &mut Congestion, seq: &mut u32, rtts: &[u32]) -> u32 {
+    for rtt in rtts {
+        round(congestion, seq, rtt * 1_000);
+    }
+    congestion.cwnd() / SMSS
+}
+
+#[test]
+fn vegas_lets_a_few_segments_wait_and_no_more() {
+    let (mut congestion, mut seq) = (with(CongestionControl::Vegas), 0);
+    congestion.on_loss(40 * SMSS);
+    let start = vegas_after(&mut congestion, &mut seq, &[100]);
+    // Of 20 segments 20 * (1 - 100/105) = 0.95 wait: fewer than two.
+    let grown = vegas_after(&mut congestion, &mut seq, &[105, 105]);
+    assert_eq!(grown, start + 2);
+    // Of 22 at 115 ms 2.9 wait: right.
+    assert_eq!(
+        vegas_after(&mut congestion, &mut seq, &[115, 115, 115]),
+        grown
+    );
+    // At 140 ms six and more wait: too many.
+    assert_eq!(
+        vegas_after(&mut congestion, &mut seq, &[140, 140]),
+        grown - 2
+    );
+}
+
+#[test]
+fn vegas_ends_slow_start_when_segments_wait() {
+    let (mut congestion, mut seq) = (with(CongestionControl::Vegas), 0);
+    vegas_after(&mut congestion, &mut seq, &[100, 100]);
+    assert_eq!(congestion.ssthresh(), u32::MAX);
+    let before = congestion.cwnd();
+    vegas_after(&mut congestion, &mut seq, &[130]);
+    assert!(congestion.ssthresh() < u32::MAX);
+    assert!(congestion.cwnd() <= before + 8 * SMSS);
 }

@@ -94,6 +94,7 @@ impl Connection {
             ..self.look(now)
         };
         let mut outcome = self.recovery.on_ack(pool, &event);
+        outcome.marked = self.is_echo(segment);
         if advances {
             self.sample_rtt(now, segment, outcome.rtt);
             outcome.undo |= self.detect_spurious(phase, segment, pool);
@@ -169,6 +170,7 @@ impl Connection {
     fn heed(&mut self, now: Instant, outcome: &AckOutcome, advances: bool) {
         let &AckOutcome {
             delivered,
+            marked,
             rtt,
             loss,
             found_loss,
@@ -192,6 +194,7 @@ impl Connection {
                 self.congestion.on_ack(&AckSample {
                     now,
                     newly_acked: delivered,
+                    marked,
                     cwnd_limited: self.cwnd_limited,
                     rtt,
                     srtt: self.rtt.srtt(),

@@ -5,7 +5,8 @@ use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Flags, Header, Segment};
 
 use super::Connection;
-use crate::config::{Config, EcnMode};
+use crate::config::{Config, CongestionControl, EcnMode};
+use crate::rcv::AckDue;
 use crate::recovery::Phase;
 
 /// What a SYN says that offers it.
@@ -72,24 +73,37 @@ impl Connection {
         if !self.ecn.agreed {
             return;
         }
+        let marked = segment.ecn == Ecn::Ce;
+        if self.config.congestion == CongestionControl::Dctcp {
+            if !segment.payload.is_empty() && marked != self.ecn.echoes {
+                // RFC 8257 3.2: an ACK at once with every change, and exactly what was marked.
+                self.ecn.echoes = marked;
+                self.rcv.ack_due = AckDue::Now;
+            }
+            return;
+        }
         if segment.has(Flags::CWR) {
             self.ecn.echoes = false;
         }
-        if segment.ecn == Ecn::Ce && !segment.payload.is_empty() {
+        if marked && !segment.payload.is_empty() {
             self.ecn.echoes = true;
         }
     }
 
     /// What an acceptable ACK says of the path from us: RFC 3168 6.1.2, once a window.
     pub(super) fn heed_echo(&mut self, segment: &Segment<'_>) {
-        let echo = self.ecn.agreed && segment.has(Flags::ECE) && !segment.has(Flags::SYN);
-        if !echo || !segment.header.ack.after(self.ecn.reduced_at) {
+        if !self.is_echo(segment) || !segment.header.ack.after(self.ecn.reduced_at) {
             return;
         }
         if self.recovery.phase() == Phase::Open {
             self.congestion.on_mark(self.snd.flight().len());
         }
         self.ecn.on_reduced(self.snd.nxt);
+    }
+
+    /// Whether a segment echoes a mark.
+    pub(super) fn is_echo(&self, segment: &Segment<'_>) -> bool {
+        self.ecn.agreed && segment.has(Flags::ECE) && !segment.has(Flags::SYN)
     }
 
     /// Tells a mark, with every segment that acknowledges.

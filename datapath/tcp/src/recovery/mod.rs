@@ -87,6 +87,8 @@ pub(crate) struct AckOutcome {
     pub(crate) rtt: Option<u32>,
     /// FlightSize, when a loss was found that congestion control must hear of.
     pub(crate) loss: Option<u32>,
+    /// Whether the ACK echoes a mark of the network: set by who knows whether that counts.
+    pub(crate) marked: bool,
     /// Whether more counts as lost than before.
     pub(crate) found_loss: bool,
     /// Whether the last reduction of cwnd proved to be for nothing.

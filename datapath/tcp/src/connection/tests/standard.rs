@@ -217,6 +217,7 @@ fn cubic_ack(newly_acked: u32, seconds: u64) -> (Congestion, AckSample) {
     let sample = AckSample {
         now: Instant::from_millis(seconds * 1_000),
         newly_acked,
+        marked: false,
         cwnd_limited: true,
         rtt: Some(100_000),
         srtt: 100_000,
