@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use wirepath_apps::Service;
 use wirepath_bpf::Mode;
 use wirepath_stack::limits::Capacity;
-use wirepath_tcp::config::{Config, CongestionControl, KeepAlive};
+use wirepath_tcp::config::{Config, CongestionControl, EcnMode, KeepAlive};
 use wirepath_tcp::time::Millis;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::{Options, ZeroCopy};
@@ -52,6 +52,9 @@ pub(super) struct Args {
     /// How the congestion window grows and shrinks.
     #[arg(long, value_enum, default_value_t = CongestionArg::Cubic)]
     congestion: CongestionArg,
+    /// Whether to agree on explicit congestion notification when a peer offers it.
+    #[arg(long, value_enum, default_value_t = EcnArg::On)]
+    ecn: EcnArg,
     /// Which checksums to take: veth leaves them unfinished while the peer's tx offload is on.
     #[arg(long, value_enum, default_value_t = ChecksumArg::Whole)]
     rx_checksum: ChecksumArg,
@@ -98,6 +101,18 @@ enum CongestionArg {
     Cubic,
     /// NewReno: RFC 5681 and RFC 6582.
     Reno,
+    /// RFC 8257, for networks that mark early.
+    Dctcp,
+    /// Gives way when round trips grow.
+    Vegas,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EcnArg {
+    /// Never.
+    Off,
+    /// When a peer offers it.
+    On,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -173,6 +188,12 @@ impl Args {
                 congestion: match self.congestion {
                     CongestionArg::Cubic => CongestionControl::Cubic,
                     CongestionArg::Reno => CongestionControl::NewReno,
+                    CongestionArg::Dctcp => CongestionControl::Dctcp,
+                    CongestionArg::Vegas => CongestionControl::Vegas,
+                },
+                ecn: match self.ecn {
+                    EcnArg::Off => EcnMode::Off,
+                    EcnArg::On => EcnMode::Active,
                 },
                 ..Config::default()
             },

@@ -91,7 +91,7 @@ pub enum CongestionControl {
 
 impl CongestionControl {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Cubic, Self::NewReno];
+    pub const ALL: [Self; 4] = [Self::Cubic, Self::NewReno, Self::Dctcp, Self::Vegas];
 
     /// Its name, as `ss` shows it.
     #[must_use]
@@ -99,6 +99,8 @@ impl CongestionControl {
         match self {
             Self::Cubic => "cubic",
             Self::NewReno => "reno",
+            Self::Dctcp => "dctcp",
+            Self::Vegas => "vegas",
         }
     }
 }

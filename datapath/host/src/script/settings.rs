@@ -77,8 +77,8 @@ fn set_choice_or_number(config: &mut HostConfig, words: &mut Words<'_>) -> Resul
         "half_open" => words.value(&mut config.capacity.half_open),
         "mtu" => words.value(&mut config.mtu),
         "congestion" => {
-            use CongestionControl::{Cubic, NewReno};
-            words.choice(&mut tcp.congestion, &[("reno", NewReno), ("cubic", Cubic)])
+            let all = CongestionControl::ALL.map(|control| (control.name(), control));
+            words.choice(&mut tcp.congestion, &all)
         }
         "ecn" => {
             use EcnMode::{Active, Off, Passive};

@@ -138,12 +138,13 @@ impl Congestion {
 
     /// The name that `ss` gives it.
     pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::NewReno(_) => "reno",
-            Self::Cubic(_) => "cubic",
-            Self::Dctcp(_) => "dctcp",
-            Self::Vegas(_) => "vegas",
-        }
+        let control = match self {
+            Self::NewReno(_) => CongestionControl::NewReno,
+            Self::Cubic(_) => CongestionControl::Cubic,
+            Self::Dctcp(_) => CongestionControl::Dctcp,
+            Self::Vegas(_) => CongestionControl::Vegas,
+        };
+        control.name()
     }
 
     fn window(&self) -> &Window {
