@@ -49,6 +49,9 @@ fn reordering_by_three_is_no_loss() {
     let spurious = outcome.resent.saturating_sub(outcome.lost);
     let share = spurious as f64 / outcome.carried as f64;
     assert!(share < 0.005, "{share:.4} {outcome:?}");
+    // Nor is what was lost taken for late, and cwnd for too small.
+    let fills = outcome.share_of(&path);
+    assert!(fills >= 0.90, "{fills:.3} {outcome:?}");
 }
 
 #[test]

@@ -190,7 +190,8 @@ impl Connection {
         match progress {
             Progress::Recovered if undo => {}
             Progress::Recovered => self.congestion.on_recovered(flight),
-            Progress::Normal if self.recovery.phase() != Phase::FastRecovery && delivered > 0 => {
+            // RFC 3042 2: what a duplicate ACK reports lets new text go, and does not grow cwnd.
+            Progress::Normal if self.recovery.phase() != Phase::FastRecovery && advances => {
                 self.congestion.on_ack(&AckSample {
                     now,
                     newly_acked: delivered,
@@ -272,7 +273,9 @@ impl Connection {
             return false;
         };
         let earlier = |echo: u32| echo != 0 && echo.wrapping_sub(resent).cast_signed() < 0;
-        let spurious = self.echo_of(segment).is_some_and(earlier);
+        // What else was sent again may have been lost.
+        let alone = self.recovery.resent_only_first();
+        let spurious = alone && self.echo_of(segment).is_some_and(earlier);
         if spurious {
             self.recovery.undo(pool);
         }

@@ -91,6 +91,6 @@ impl Connection {
 
     /// Congestion control counts in segments of the size that is sent.
     pub(super) fn heed_segment_size(&mut self) {
-        self.congestion.set_smss(u32::from(self.segment_limit()));
+        self.congestion.set_smss(u32::from(self.effective_mss()));
     }
 }

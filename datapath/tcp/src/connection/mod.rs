@@ -187,7 +187,7 @@ pub struct Connection {
     timers: Timers,
     negotiated: Negotiated,
     path: PathMtu,
-    /// TSval of the first retransmission since SND.UNA moved: RetransmitTS of RFC 3522 3.2.
+    /// TSval of the first retransmission of what is at SND.UNA: RetransmitTS of RFC 3522 3.2.
     resent_ts: Option<u32>,
     /// The last soft error.
     soft_error: Option<SoftError>,

@@ -64,7 +64,7 @@ impl Connection {
     pub(super) fn on_peer_syn(&mut self, now: Instant, syn: &Header) {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path.link());
-        self.congestion = Congestion::new(&self.config, self.segment_limit());
+        self.congestion = Congestion::new(&self.config, self.effective_mss());
         self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
         self.agree_on_ecn(syn);
         let offered = u32::from(syn_window(&self.config).0);

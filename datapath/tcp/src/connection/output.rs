@@ -190,7 +190,9 @@ impl Connection {
         self.counts.retransmissions += 1;
         let outgoing = self.text_segment(now, pool, range.left, most);
         self.recovery.on_resent(pool, segment_end(&outgoing), now);
-        self.resent_ts.get_or_insert(self.negotiated.ts_now(now));
+        if range.left == self.snd.una {
+            self.resent_ts.get_or_insert(self.negotiated.ts_now(now));
+        }
         Some(outgoing)
     }
 

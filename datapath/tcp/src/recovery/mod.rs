@@ -213,6 +213,14 @@ impl Recovery {
         }
     }
 
+    /// Whether nothing but the first segment in flight was sent again in this recovery.
+    pub(crate) fn resent_only_first(&self) -> bool {
+        match self {
+            Self::NewReno(_) => true,
+            Self::Sack(r) => r.resent_only_first(),
+        }
+    }
+
     /// What was sent again was only late (RFC 3522 3.2): it still is under way.
     pub(crate) fn undo(&mut self, pool: &mut BlockPool) {
         match self {

@@ -30,6 +30,8 @@ pub(crate) struct SackRecovery {
     undo_from: SeqNum,
     /// Segments sent again since and not told to have come twice; 0 when nothing can be undone.
     unexplained: u16,
+    /// Whether other segments than the first in flight were sent again since.
+    resent_others: bool,
     frto: Frto,
     /// When the timer expired last.
     timed_out_at: Instant,
@@ -53,6 +55,7 @@ impl SackRecovery {
             probe: None,
             undo_from: point,
             unexplained: 0,
+            resent_others: false,
             frto: Frto::Off,
             timed_out_at: Instant::ZERO,
         }
@@ -98,6 +101,7 @@ impl SackRecovery {
             self.prr.on_sent(end.bytes_since(segment.range.left));
             self.board.on_resent(pool, index, end, now);
             self.unexplained = self.unexplained.saturating_add(1);
+            self.resent_others |= index > 0;
         }
     }
 
@@ -186,7 +190,7 @@ impl SackRecovery {
     ) -> bool {
         let first = self.phase != Phase::Loss;
         if self.phase == Phase::Open {
-            (self.undo_from, self.unexplained) = (flight.left, 0);
+            self.count_from(flight.left);
         }
         self.frto.on_timeout(first);
         self.timed_out_at = now;
@@ -260,6 +264,17 @@ impl SackRecovery {
         }
     }
 
+    /// cwnd is reduced: what is sent again from now on counts.
+    fn count_from(&mut self, una: SeqNum) {
+        self.undo_from = una;
+        self.unexplained = 0;
+        self.resent_others = false;
+    }
+
+    pub(super) const fn resent_only_first(&self) -> bool {
+        !self.resent_others
+    }
+
     /// What counts as lost was only late.
     pub(super) fn undo(&mut self, pool: &mut BlockPool) {
         self.phase = Phase::Open;
@@ -322,7 +337,7 @@ impl SackRecovery {
             self.point = event.flight.right;
             self.probe = None;
             self.prr = Prr::begin(flight, in_flight, event.smss);
-            (self.undo_from, self.unexplained) = (una, 0);
+            self.count_from(una);
             outcome.loss = Some(flight);
         }
     }
