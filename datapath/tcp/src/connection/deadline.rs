@@ -50,12 +50,7 @@ impl Connection {
             // RFC 9293 3.8.6 (MUST-35, SHLD-17): the peer took its window back, nothing is lost.
             return self.on_persist_timeout(now);
         }
-        let limit = if handshake {
-            self.config.syn_timeout.duration()
-        } else {
-            self.user_timeout()
-        };
-        if self.is_unanswered_for(now, limit) {
+        if self.is_unanswered(now) {
             // RFC 9293 3.8.3 (MUST-20, MUST-22): R2.
             self.enter_closed(CloseReason::TimedOut);
             return;
@@ -82,6 +77,12 @@ impl Connection {
         self.arm_retransmit(now);
     }
 
+    /// RFC 6298 5.1.
+    pub(super) fn arm_retransmit(&mut self, now: Instant) {
+        let due = now + self.rtt.rto().duration();
+        self.timers.arm(Timer::Retransmit, due.min(self.r2()));
+    }
+
     /// Whether R1 is reached: the way to the peer may have changed (RFC 9293 3.8.3, MUST-20).
     #[must_use]
     pub fn is_retransmitting(&self) -> bool {
@@ -96,7 +97,7 @@ impl Connection {
         {
             return;
         }
-        if self.is_unanswered_for(now, self.user_timeout()) {
+        if self.is_unanswered(now) {
             self.enter_closed(CloseReason::TimedOut);
             return;
         }
@@ -124,7 +125,13 @@ impl Connection {
         let rto = self.rtt.rto();
         let backed_off = u64::from(rto.micros()) << self.liveness.retries.min(31);
         let interval = rto.set(u32::try_from(backed_off).unwrap_or(u32::MAX));
-        self.timers.arm(Timer::Persist, now + interval.duration());
+        let mut due = (now + interval.duration()).min(self.r2());
+        if let Some(limit) = self.config.stall_timeout
+            && self.liveness.stalled != Instant::NEVER
+        {
+            due = due.min(self.liveness.stalled + limit);
+        }
+        self.timers.arm(Timer::Persist, due);
     }
 
     /// RFC 9293 3.8.4.
@@ -151,11 +158,26 @@ impl Connection {
         }
     }
 
-    /// Whether nothing was acknowledged for `limit`, counted from the first expiry.
-    fn is_unanswered_for(&mut self, now: Instant, limit: Duration) -> bool {
+    /// Whether nothing was acknowledged for as long as R2 allows, counted from the first expiry.
+    fn is_unanswered(&mut self, now: Instant) -> bool {
         if self.liveness.unanswered == Instant::NEVER {
             self.liveness.unanswered = now;
         }
-        now.since(self.liveness.unanswered) >= limit
+        now >= self.r2()
+    }
+
+    /// When R2 is reached if no answer comes: it does not wait for the next retransmission.
+    fn r2(&self) -> Instant {
+        let since = self.liveness.unanswered;
+        if since == Instant::NEVER {
+            return since;
+        }
+        let limit = if self.state.is_synchronized() {
+            self.user_timeout()
+        } else {
+            // RFC 9293 3.8.3 (MUST-23).
+            self.config.syn_timeout.duration()
+        };
+        since + limit
     }
 }

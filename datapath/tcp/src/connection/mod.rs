@@ -316,11 +316,6 @@ impl Connection {
         self.snd.iss
     }
 
-    fn arm_retransmit(&mut self, now: Instant) {
-        self.timers
-            .arm(Timer::Retransmit, now + self.rtt.rto().duration());
-    }
-
     /// Ends the connection: nothing of it is left but what the application must be told.
     fn enter_closed(&mut self, reason: CloseReason) {
         if self.state == State::Closed {

@@ -254,7 +254,10 @@ impl Connection {
         let full = u32::from(self.effective_mss());
         let window = self.recovery.window(self.congestion.cwnd());
         self.cwnd_limited = in_flight + full > window;
-        if self.snd.unsent() == 0 || self.timers.is_armed(Timer::Persist) {
+        let idle = self.snd.nxt == self.snd.text_start();
+        // What a cork or a small window keeps back goes once more text makes it worth a segment.
+        let held = self.timers.is_armed(Timer::Persist);
+        if self.snd.unsent() == 0 || held && !(idle && self.snd.wnd > 0) {
             return None;
         }
         if !self.may_log(pool) {
@@ -264,7 +267,6 @@ impl Connection {
         if self.path.try_to_raise(now) {
             self.heed_segment_size();
         }
-        let idle = self.snd.nxt == self.snd.text_start();
         if idle && now.since(self.liveness.spoke) > self.rtt.rto().duration() {
             // RFC 5681 4.1: a window that was not used for an RTO says nothing.
             self.congestion.restart(false);
@@ -272,11 +274,12 @@ impl Connection {
         let window = self.recovery.window(self.congestion.cwnd());
         let room = window.saturating_sub(in_flight).min(self.snd.usable());
         if !self.is_worth_sending(room, idle) {
-            if idle {
+            if idle && !held {
                 self.arm_persist(now);
             }
             return None;
         }
+        self.timers.disarm(Timer::Persist);
         let outgoing = self.text_segment(now, pool, self.snd.nxt, room);
         self.arm_tail_probe(now);
         Some(outgoing)

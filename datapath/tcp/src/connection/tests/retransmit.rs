@@ -48,7 +48,7 @@ fn text_is_sent_again_ever_more_slowly_and_given_up_at_r2() {
         200, 600, 1_400, 3_000, 6_200, 12_600, 25_400, 51_000, 102_200, 204_600,
     ];
     let expected = times.map(|time| format!("+{time} P. 1+100 ack 1"));
-    assert_eq!(trace.pass(324_599), expected);
+    assert_eq!(trace.pass(300_199), expected);
     assert_eq!(trace.events(), [Event::Retransmitting]);
     trace.after(1, &[]);
     assert_eq!(trace.events(), [Event::Closed(CloseReason::TimedOut)]);
