@@ -72,6 +72,7 @@ counters! {
     fast_open_full: "SYNs with a good cookie that waited for the handshake, as too many were early",
     drop_half_open_full: "SYNs refused because too many handshakes were unfinished",
     drop_connections_full: "SYNs refused because too many connections were open",
+    drop_no_syn: "Segments to a listener that have neither SYN, ACK nor RST",
     drop_reset_limit: "Resets not sent because too many were",
     drop_no_frame: "Replies not sent because no frame was free",
     drop_time_wait_full: "Connections that skipped TIME-WAIT because too many were in it",

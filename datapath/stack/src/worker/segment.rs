@@ -131,9 +131,14 @@ impl<D: Device, A: App> Worker<D, A> {
             self.counters.drop_bad_source += 1;
             return;
         }
-        let asks = segment.has(Flags::SYN) && !segment.has(Flags::ACK) && !segment.has(Flags::RST);
-        if asks && self.listeners.find(&arrival.tuple.local).is_some() {
-            return self.on_syn(now, arrival, segment, None);
+        let listens = self.listeners.find(&arrival.tuple.local).is_some();
+        if listens && !segment.has(Flags::ACK) && !segment.has(Flags::RST) {
+            if segment.has(Flags::SYN) {
+                return self.on_syn(now, arrival, segment, None);
+            }
+            // RFC 9293 3.10.7.2, fourth step.
+            self.counters.drop_no_syn += 1;
+            return;
         }
         if self.accept_cookie(now, arrival, segment) {
             return;
