@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, HashSet};
 use proc_macro2::{Delimiter, TokenTree};
 
 use crate::scan::{as_group, each_level, is_ident, is_punct};
+use crate::tree::SourceFile;
 use crate::{Finding, Kind, Tree};
 
 /// The file with the tables.
 const PATH: &str = "docs/rfc.md";
+
+/// The folder with the packet scripts.
+const SCRIPTS: &str = "datapath/host/scripts/";
 
 /// The requirements of RFC 9293, appendix B, that must each have one row.
 const REQUIRED: &[(&str, std::ops::RangeInclusive<usize>)] =
@@ -154,9 +158,9 @@ fn class(id: &str) -> &str {
     }
 }
 
-/// The functions under `#[test]` of all Rust files.
+/// The functions under `#[test]` of all Rust files, and the packet scripts as `topic/name`.
 fn test_names(tree: &Tree) -> HashSet<String> {
-    let mut names = HashSet::new();
+    let mut names: HashSet<String> = tree.files.iter().filter_map(script).collect();
     for file in tree.of_kind(Kind::Rust) {
         each_level(&file.tokens(), &mut |siblings| {
             let marked = (0..siblings.len()).filter(|&at| is_test_mark(&siblings[at..]));
@@ -164,6 +168,12 @@ fn test_names(tree: &Tree) -> HashSet<String> {
         });
     }
     names
+}
+
+/// The name of a packet script; a test of its crate plays them all.
+fn script(file: &SourceFile) -> Option<String> {
+    let name = file.path.strip_prefix(SCRIPTS)?.strip_suffix(".pkt")?;
+    Some(name.to_owned())
 }
 
 /// Whether `#[test]` stands here.
@@ -193,6 +203,8 @@ mod tests {
     const TESTS: &str = "#[test]\nfn it_holds() {}\nfn helper() {}\n\
                          proptest! { #[test] #[cfg(x)] fn it_holds_always(a: u8) {} }\n";
 
+    const SCRIPT: (&str, &str) = ("datapath/host/scripts/close/active.pkt", "0 connect");
+
     /// The whole of RFC 9293, all done by one test, but for the rows of `instead`.
     fn document(counts: &[&str], instead: &[&str]) -> String {
         let mut lines: Vec<String> = vec!["| class | done | excepted | open | all |".to_owned()];
@@ -216,7 +228,7 @@ mod tests {
     ];
 
     fn messages(text: &str) -> Vec<String> {
-        let findings = requirements(&Tree::of(&[(PATH, text), ("a.rs", TESTS)]));
+        let findings = requirements(&Tree::of(&[(PATH, text), ("a.rs", TESTS), SCRIPT]));
         let of = |finding: &Finding| finding.to_string();
         findings.iter().map(of).collect()
     }
@@ -241,7 +253,7 @@ mod tests {
         ];
         let rows = [
             "| MUST-7 | a rule | excepted | a reason |",
-            "| 3.1 | a rule | done | `it_holds_always`, `it_holds` |",
+            "| 3.1 | a rule | done | `it_holds_always`, `close/active` |",
             "| 3.1 | another | open | #3: no test yet |",
         ];
         assert_eq!(messages(&document(&counts, &rows)), [""; 0]);
