@@ -134,6 +134,8 @@ fn calls_that_answer_otherwise_are_told() {
     assert!(state.contains("found \"ESTABLISHED\""), "{state}");
     let none = failure("0 send 5");
     assert!(none.contains("accept or connect first"), "{none}");
+    let ages = failure("9e6 listen\n+9e6 close");
+    assert!(ages.contains("ten million seconds at most"), "{ages}");
     let back = failure("5 listen\n1 connect");
     assert!(back.contains("time has come to 5.000000 already"), "{back}");
 }

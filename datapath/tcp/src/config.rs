@@ -149,9 +149,9 @@ pub enum SynCookies {
 /// Keep-alive settings: RFC 9293 3.8.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// Idle time before the first probe (MUST-27, MUST-28).
+    /// Idle time before the first probe, at least 1 ms (MUST-27, MUST-28).
     pub idle: Millis,
-    /// Time between probes.
+    /// Time between probes, at least 1 ms.
     pub interval: Millis,
     /// Unanswered probes after which the connection is dead, at least 2 (MUST-29).
     pub probes: u8,
@@ -206,9 +206,10 @@ impl Config {
     #[must_use]
     pub fn clamped(self) -> Self {
         let buffer = |bytes: u32| bytes.clamp(limits::BUFFER_MIN, limits::BUFFER_MAX);
-        let at_least_two = |k: KeepAlive| KeepAlive {
+        let keep_alive = |k: KeepAlive| KeepAlive {
+            idle: k.idle.max(Millis(1)),
+            interval: k.interval.max(Millis(1)),
             probes: k.probes.max(2),
-            ..k
         };
         Self {
             send_buffer: buffer(self.send_buffer),
@@ -218,7 +219,7 @@ impl Config {
             max_rto: self.max_rto.max(self.min_rto).max(Millis::from_secs(60)),
             syn_timeout: self.syn_timeout.max(Millis::from_secs(180)),
             initial_window: self.initial_window.max(1),
-            keep_alive: self.keep_alive.map(at_least_two),
+            keep_alive: self.keep_alive.map(keep_alive),
             marking: Marking {
                 dscp: self.marking.dscp & 0x3F,
                 ..self.marking

@@ -21,6 +21,8 @@ use crate::socket::{Shutdown, SocketId};
 const START: Instant = Instant::from_millis(1_000_000);
 /// ISN of the peer: its numbers pass 2^32 after 256 bytes.
 const IRS: u32 = u32::MAX - 255;
+/// Longest that a script may last, four months.
+const LONGEST: Duration = Duration::from_secs(10_000_000);
 /// What our timestamps say at the start.
 const TS_START: u32 = 1_000;
 
@@ -112,6 +114,9 @@ impl Stage {
     fn step(&mut self, line: &Line) -> Result<(), String> {
         let from = if line.when.relative { self.now } else { START };
         let at = from + line.when.at;
+        if at > START + LONGEST {
+            return Err("a script lasts ten million seconds at most".to_owned());
+        }
         if at < self.now {
             return Err(format!("time has come to {} already", self.time(self.now)));
         }
