@@ -156,3 +156,37 @@ fn any_text_is_survived() {
         }
     }
 }
+
+/// Whether a script holds is not asked: its host must come to rest.
+#[test]
+fn no_setting_lets_a_host_spin() {
+    let names = [
+        "delayed_ack",
+        "initial_rto",
+        "min_rto",
+        "user_timeout",
+        "stall_timeout",
+        "msl",
+        "fin_wait_2",
+        "send_buffer",
+        "receive_buffer",
+        "initial_window",
+        "mtu",
+        "half_open",
+    ];
+    let paths = scripts();
+    let texts: Vec<String> = paths
+        .iter()
+        .map(|path| std::fs::read_to_string(path).expect("text"))
+        .collect();
+    for name in names {
+        for value in ["0", "1", "255", "4294967295"] {
+            for text in &texts {
+                let changed = format!("set {name} {value}\n{text}");
+                if let Ok(script) = Script::parse(&changed) {
+                    let _ = script.play();
+                }
+            }
+        }
+    }
+}

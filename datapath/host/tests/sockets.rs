@@ -26,6 +26,7 @@ struct Net {
     server: Host,
     client: Host,
     listener: SocketId,
+    service: Endpoint,
     now: Instant,
     wire: VecDeque<(Instant, bool, Vec<u8>)>,
     /// Whether packets vanish.
@@ -35,19 +36,25 @@ struct Net {
 
 impl Net {
     fn new() -> Self {
-        let mut server = Host::new(HostConfig::new(address(SERVER), [1; 16]));
-        let mut client = Host::new(HostConfig::new(address(CLIENT), [2; 16]));
+        Self::between(service(), address(CLIENT))
+    }
+
+    /// Two hosts that have these addresses.
+    fn between(service: Endpoint, client: IpAddr) -> Self {
+        let mut server = Host::new(HostConfig::new(service.address, [1; 16]));
+        let mut client = Host::new(HostConfig::new(client, [2; 16]));
         let now = Instant::from_millis(1_000);
         server.poll(now);
         client.poll(now);
         let listener = server.socket();
-        server.bind(listener, service()).expect("free");
+        server.bind(listener, service).expect("free");
         server.listen(listener, 2).expect("bound");
         Self {
             server,
             client,
             listener,
             now,
+            service,
             wire: VecDeque::new(),
             broken: false,
             carried: Vec::new(),
@@ -99,7 +106,7 @@ impl Net {
     /// A connection: the client's socket and the server's.
     fn connected(&mut self) -> [SocketId; 2] {
         let socket = self.client.socket();
-        self.client.connect(socket, service()).expect("a port");
+        self.client.connect(socket, self.service).expect("a port");
         self.run(100);
         [
             socket,
@@ -136,6 +143,18 @@ fn a_megabyte_goes_through_sockets_that_never_block() {
         net.server.recv(server, &mut nothing),
         Err(SocketError::WouldBlock)
     );
+}
+
+#[test]
+fn hosts_with_addresses_of_version_6_talk_likewise() {
+    let service = Endpoint::new(address("2001:db8::1"), 7);
+    let mut net = Net::between(service, address("2001:db8::2"));
+    let [client, server] = net.connected();
+    net.client.send(client, b"hello").expect("room");
+    net.run(100);
+    assert_eq!(drain(&mut net.server, server), b"hello");
+    assert!(net.carried.iter().all(|(_, packet)| packet[0] >> 4 == 6));
+    assert_eq!(net.client.info(client).expect("open").snd_mss, 1_428);
 }
 
 #[test]
