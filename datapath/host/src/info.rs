@@ -25,6 +25,10 @@ pub struct TcpInfo {
     pub snd_mss: u32,
     /// Segments in flight: the first of Linux's three counts of them.
     pub in_flight: u32,
+    /// Segments beyond the cumulative ACK that the peer has.
+    pub sacked: u32,
+    /// Segments that count as lost and were not sent again.
+    pub lost: u32,
     /// Path MTU in bytes.
     pub pmtu: u32,
     /// SRTT in microseconds.
@@ -45,6 +49,12 @@ pub struct TcpInfo {
     pub segs_out: u64,
     /// Segments received.
     pub segs_in: u64,
+    /// Bytes per second that arrived lately; 0 where it is not known.
+    pub delivery_rate: u64,
+    /// Whether the application sets that rate.
+    pub delivery_rate_app_limited: bool,
+    /// Bytes per second that may leave; `u64::MAX` where it is not paced.
+    pub pacing_rate: u64,
     /// Bytes never sent.
     pub notsent_bytes: u32,
     /// Least round-trip time in microseconds; 0 before the first sample.
@@ -84,6 +94,8 @@ impl From<&Info> for TcpInfo {
             rto: info.rto,
             snd_mss: smss,
             in_flight: flight.div_ceil(smss),
+            sacked: info.sacked.div_ceil(smss),
+            lost: info.lost.div_ceil(smss),
             pmtu: info.path_mtu,
             rtt: info.srtt,
             rttvar: info.rttvar,
@@ -96,6 +108,9 @@ impl From<&Info> for TcpInfo {
             bytes_received: info.bytes_received,
             segs_out: info.segments_out,
             segs_in: info.segments_in,
+            delivery_rate: info.delivery_rate.unwrap_or(0),
+            delivery_rate_app_limited: info.app_limited,
+            pacing_rate: info.pacing_rate.unwrap_or(u64::MAX),
             notsent_bytes: info.unsent,
             min_rtt: info.min_rtt.unwrap_or(0),
             snd_wnd: info.snd_wnd,

@@ -91,3 +91,38 @@ fn vegas_fills_a_path_without_filling_its_queue() {
     let share = outcome.share_of(&path);
     assert!(share >= 0.90 && outcome.lost == 0, "{share:.3} {outcome:?}");
 }
+
+#[test]
+fn bbr_fills_a_path_and_bears_random_loss_that_halves_others() {
+    let path = Path::of_the_office();
+    let bbr = with(CongestionControl::Bbr);
+    let clean = transfer(bbr, path, SECONDS(5), SECONDS(30));
+    let share = clean.share_of(&path);
+    assert!(share >= 0.90, "{share:.3} {clean:?}");
+
+    let lossy = Path {
+        loss: 1_000,
+        ..path
+    };
+    let with_bbr = transfer(bbr, lossy, SECONDS(5), SECONDS(30)).share_of(&lossy);
+    let with_cubic = transfer(Config::default(), lossy, SECONDS(5), SECONDS(30)).share_of(&lossy);
+    assert!(
+        with_bbr >= 2.0 * with_cubic,
+        "{with_bbr:.3} {with_cubic:.3}"
+    );
+}
+
+#[test]
+fn pacing_fills_a_long_path_behind_a_short_queue_sooner() {
+    let path = Path {
+        round_trip: Duration::from_millis(100),
+        ..Path::of_the_office()
+    };
+    let bursts = Config {
+        pacing: false,
+        ..Config::default()
+    };
+    let paced = transfer(Config::default(), path, Duration::ZERO, SECONDS(6)).share_of(&path);
+    let bursty = transfer(bursts, path, Duration::ZERO, SECONDS(6)).share_of(&path);
+    assert!(paced >= 2.0 * bursty, "{paced:.3} {bursty:.3}");
+}

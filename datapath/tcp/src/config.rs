@@ -43,6 +43,9 @@ pub struct Config {
     pub keep_alive: Option<KeepAlive>,
     /// Congestion control: RFC 9293 3.8.2 (MUST-19) asks for RFC 5681, and allows others (MAY-18).
     pub congestion: CongestionControl,
+    /// Spread what may be sent over the round trip, where that is at least a millisecond. BBR does
+    /// so in any case.
+    pub pacing: bool,
     /// When a SYN is answered with a cookie instead of being kept: RFC 4987 3.6.
     pub syn_cookies: SynCookies,
     /// Take text on the SYN of a peer that shows our cookie: RFC 7413, of a passive open. Off by
@@ -87,11 +90,20 @@ pub enum CongestionControl {
     Dctcp,
     /// Brakmo and Peterson: gives way when round trips grow.
     Vegas,
+    /// Version 3, draft-ietf-ccwg-bbr: by a model of the path, and paced; as Cubic where SACK is
+    /// not agreed upon.
+    Bbr,
 }
 
 impl CongestionControl {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Cubic, Self::NewReno, Self::Dctcp, Self::Vegas];
+    pub const ALL: [Self; 5] = [
+        Self::Cubic,
+        Self::NewReno,
+        Self::Dctcp,
+        Self::Vegas,
+        Self::Bbr,
+    ];
 
     /// Its name, as `ss` shows it.
     #[must_use]
@@ -101,6 +113,7 @@ impl CongestionControl {
             Self::NewReno => "reno",
             Self::Dctcp => "dctcp",
             Self::Vegas => "vegas",
+            Self::Bbr => "bbr",
         }
     }
 }
@@ -184,6 +197,7 @@ impl Default for Config {
             fin_wait_2: Millis::from_secs(60),
             keep_alive: None,
             congestion: CongestionControl::default(),
+            pacing: true,
             syn_cookies: SynCookies::default(),
             fast_open: false,
             path_probing: false,

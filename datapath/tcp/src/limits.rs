@@ -91,6 +91,12 @@ pub const PEER_ACK_DELAY: crate::time::Millis = crate::time::Millis(50);
 /// microseconds a peer's pause is not a loss.
 pub const TAIL_PROBE_MIN: crate::time::Millis = crate::time::Millis(10);
 
+/// Below this round trip timers are too coarse to spread what is sent.
+pub const PACED_RTT_MIN: crate::time::Millis = crate::time::Millis(1);
+
+/// What pacing sends in one burst after a pause, as time at its rate: Linux's quantum.
+pub const PACING_CREDIT: crate::time::Millis = crate::time::Millis(1);
+
 /// How long a connection that we closed for sending, and still read, waits for a silent peer: as
 /// long as RFC 9293 3.8.4 (MUST-28) gives an idle one.
 pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs(7_200);

@@ -1,6 +1,6 @@
 //! Time as the connection sees it: an argument, never a clock.
 
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point in time, in nanoseconds since an arbitrary start.
@@ -64,6 +64,16 @@ impl Add<Millis> for Instant {
 
     fn add(self, span: Millis) -> Self {
         self + span.duration()
+    }
+}
+
+impl Sub<Millis> for Instant {
+    type Output = Self;
+
+    /// Not before the start of time.
+    fn sub(self, span: Millis) -> Self {
+        let nanos = span.duration().as_nanos() as u64;
+        Self(self.0.saturating_sub(nanos))
     }
 }
 

@@ -22,11 +22,13 @@ pub enum Timer {
     TailProbe,
     /// Another try at a pool that had no block for the application's text.
     Memory,
+    /// Text that pacing holds back.
+    Pacing,
 }
 
 impl Timer {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Retransmit,
         Self::Persist,
         Self::DelayedAck,
@@ -35,6 +37,7 @@ impl Timer {
         Self::Reordering,
         Self::TailProbe,
         Self::Memory,
+        Self::Pacing,
     ];
 
     /// The name that `ss` gives it.
@@ -49,6 +52,7 @@ impl Timer {
             Self::Reordering => "reordering",
             Self::TailProbe => "tail probe",
             Self::Memory => "memory",
+            Self::Pacing => "pacing",
         }
     }
 }

@@ -380,7 +380,8 @@ fn parse_expect(words: &mut Words<'_>) -> Result<What, ParseError> {
             words.next();
             Ok(What::Expect(Expect::State(words.next().to_owned())))
         }
-        "cwnd" | "ssthresh" | "rto" | "rtt" | "mss" | "in_flight" | "retransmits" => {
+        "cwnd" | "ssthresh" | "rto" | "rtt" | "mss" | "in_flight" | "sacked" | "lost"
+        | "retransmits" => {
             let name = words.next().to_owned();
             Ok(What::Expect(Expect::Info(name, words.number("a number")?)))
         }

@@ -438,6 +438,8 @@ impl Stage {
                 let info = self.host.info(socket).map_err(|error| error.to_string())?;
                 let there = match name.as_str() {
                     "cwnd" => info.snd_cwnd,
+                    "sacked" => info.sacked,
+                    "lost" => info.lost,
                     "ssthresh" => info.snd_ssthresh,
                     "rto" => info.rto,
                     "rtt" => info.rtt,

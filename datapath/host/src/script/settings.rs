@@ -15,11 +15,12 @@ pub(super) fn base() -> HostConfig {
     let mut config = HostConfig::new(HOST.into(), [7; 16]);
     config.tcp.quick_acks = 0;
     config.tcp.congestion = CongestionControl::NewReno;
+    config.tcp.pacing = false;
     config
 }
 
-const NAMES: &str = "a setting: timestamps, sack, window_scaling, nagle, fast_open, path_probing, \
-    user_timeout_option (on or off), delayed_ack, initial_rto, min_rto, user_timeout, \
+const NAMES: &str = "a setting: timestamps, sack, window_scaling, nagle, fast_open, pacing, \
+    path_probing, user_timeout_option (on or off), delayed_ack, initial_rto, min_rto, user_timeout, \
     stall_timeout, msl, fin_wait_2 (milliseconds), send_buffer, receive_buffer, quick_acks, \
     initial_window, half_open, mtu (numbers), congestion, ecn, syn_cookies, or keep_alive with \
     idle and interval in milliseconds and a count";
@@ -48,6 +49,7 @@ fn switch_named<'a>(tcp: &'a mut Config, name: &str) -> Option<&'a mut bool> {
         "window_scaling" => &mut tcp.window_scaling,
         "nagle" => &mut tcp.nagle,
         "fast_open" => &mut tcp.fast_open,
+        "pacing" => &mut tcp.pacing,
         "path_probing" => &mut tcp.path_probing,
         "user_timeout_option" => &mut tcp.user_timeout_option,
         _ => return None,

@@ -14,7 +14,7 @@ const SAMPLES: u8 = 8;
 const CSS_DIVISOR: u32 = 4;
 /// CSS_ROUNDS.
 const CSS_ROUNDS: u8 = 5;
-/// L, without pacing: RFC 9406 4.3.
+/// L where nothing is paced: RFC 9406 4.3.
 const GROWTH_SEGMENTS: u32 = 8;
 /// No sample yet: infinity.
 const NONE: u32 = u32::MAX;
@@ -61,7 +61,11 @@ impl HyStart {
         if self.css_rounds > CSS_ROUNDS {
             return None;
         }
-        let growth = sample.newly_acked.min(GROWTH_SEGMENTS * smss);
+        let growth = if sample.paced {
+            sample.newly_acked
+        } else {
+            sample.newly_acked.min(GROWTH_SEGMENTS * smss)
+        };
         Some(if self.baseline == NONE {
             growth
         } else {

@@ -1,5 +1,6 @@
 //! How much may be in flight. An algorithm sees summaries of ACKs, never segments.
 
+mod bbr;
 mod cubic;
 mod dctcp;
 mod hystart;
@@ -12,7 +13,9 @@ mod window;
 use wirepath_wire::seq::SeqNum;
 
 use crate::config::{Config, CongestionControl};
+use crate::recovery::RateSample;
 use crate::time::Instant;
+use bbr::Bbr;
 use cubic::Cubic;
 use dctcp::Dctcp;
 use new_reno::NewReno;
@@ -29,6 +32,8 @@ pub(crate) struct AckSample {
     pub(crate) marked: bool,
     /// Whether cwnd, and nothing else, held back what was sent before it.
     pub(crate) cwnd_limited: bool,
+    /// Whether what is sent is paced.
+    pub(crate) paced: bool,
     /// The round-trip time that it tells, in microseconds.
     pub(crate) rtt: Option<u32>,
     /// SRTT in microseconds.
@@ -39,6 +44,29 @@ pub(crate) struct AckSample {
     pub(crate) nxt: SeqNum,
 }
 
+/// What one ACK said of the path, also in recovery, for control by a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeliverySample {
+    pub(crate) ack: AckSample,
+    pub(crate) rate: RateSample,
+    /// Bytes that count as lost by this ACK.
+    pub(crate) newly_lost: u32,
+    /// Bytes in the network now.
+    pub(crate) in_flight: u32,
+    /// Whether a recovery goes on.
+    pub(crate) recovering: bool,
+}
+
+/// LossThresh of draft-ietf-ccwg-bbr 2.7: the share of a flight that may be lost.
+const LOSS_THRESHOLD: f32 = 0.02;
+
+impl DeliverySample {
+    /// IsInflightTooHigh of draft-ietf-ccwg-bbr.
+    fn is_in_flight_too_high(&self) -> bool {
+        self.ack.marked || self.rate.lost as f32 > LOSS_THRESHOLD * self.rate.tx_in_flight as f32
+    }
+}
+
 /// Calls the same method of whichever algorithm it is.
 macro_rules! each {
     ($congestion:expr, $c:ident => $call:expr) => {
@@ -47,6 +75,7 @@ macro_rules! each {
             Congestion::Cubic($c) => $call,
             Congestion::Dctcp($c) => $call,
             Congestion::Vegas($c) => $call,
+            Congestion::Bbr($c) => $call,
         }
     };
 }
@@ -59,13 +88,14 @@ pub(crate) enum Congestion {
     Cubic(Cubic),
     Dctcp(Dctcp),
     Vegas(Vegas),
+    Bbr(Bbr),
 }
 
 impl Congestion {
     /// Before anything is sent; `smss` in bytes.
-    pub(crate) fn new(config: &Config, smss: u16) -> Self {
+    pub(crate) fn new(config: &Config, smss: u16, sack: bool) -> Self {
         let window = Window::new(smss.into(), config.initial_window);
-        Self::with(config.congestion, window)
+        Self::with(choice(config, sack), window)
     }
 
     fn with(control: CongestionControl, window: Window) -> Self {
@@ -74,12 +104,13 @@ impl Congestion {
             CongestionControl::Cubic => Self::Cubic(Cubic::new(window)),
             CongestionControl::Dctcp => Self::Dctcp(Dctcp::new(window)),
             CongestionControl::Vegas => Self::Vegas(Vegas::new(window)),
+            CongestionControl::Bbr => Self::Bbr(Bbr::new(window)),
         }
     }
 
     /// Goes on by another algorithm from the same cwnd and ssthresh.
-    pub(crate) fn switch(&mut self, control: CongestionControl) {
-        *self = Self::with(control, *self.window());
+    pub(crate) fn switch(&mut self, config: &Config, sack: bool) {
+        *self = Self::with(choice(config, sack), *self.window());
     }
 
     /// Segments are of another size from now on, in bytes.
@@ -92,6 +123,41 @@ impl Congestion {
         each!(self, c => c.on_ack(sample));
     }
 
+    /// Every ACK that something arrived with, also in a recovery.
+    pub(crate) fn on_delivery(&mut self, sample: &DeliverySample) {
+        if let Self::Bbr(bbr) = self {
+            bbr.on_delivery(sample);
+        }
+    }
+
+    /// What may be in flight at the end of a recovery, in bytes: RecoverFS times the share kept.
+    pub(crate) fn recovery_target(&self) -> u32 {
+        match self {
+            Self::Bbr(bbr) => bbr.window().cwnd,
+            other => other.ssthresh(),
+        }
+    }
+
+    /// Bytes per second that may leave, for who paces itself or where the round trip of `srtt`
+    /// microseconds is known. Linux's gains: room for slow start to double, and some for growth.
+    pub(crate) fn pacing_rate(&self, srtt: u32) -> Option<f32> {
+        if let Self::Bbr(bbr) = self {
+            return bbr.pacing_rate();
+        }
+        let window = self.window();
+        let gain = if window.cwnd < window.ssthresh / 2 {
+            2.0
+        } else {
+            1.2
+        };
+        (srtt > 0).then(|| gain * window.cwnd as f32 * 1e6 / srtt as f32)
+    }
+
+    /// Whether it paces itself, whatever the settings say.
+    pub(crate) const fn is_paced(&self) -> bool {
+        matches!(self, Self::Bbr(_))
+    }
+
     /// A loss was found by ACKs; `flight_size` in bytes.
     pub(crate) fn on_loss(&mut self, flight_size: u32) {
         each!(self, c => c.on_loss(flight_size));
@@ -101,6 +167,8 @@ impl Congestion {
     pub(crate) fn on_mark(&mut self, flight_size: u32) {
         match self {
             Self::Dctcp(dctcp) => dctcp.on_mark(),
+            // Its samples tell of marks.
+            Self::Bbr(_) => {}
             other => other.on_loss(flight_size),
         }
     }
@@ -143,11 +211,20 @@ impl Congestion {
             Self::Cubic(_) => CongestionControl::Cubic,
             Self::Dctcp(_) => CongestionControl::Dctcp,
             Self::Vegas(_) => CongestionControl::Vegas,
+            Self::Bbr(_) => CongestionControl::Bbr,
         };
         control.name()
     }
 
     fn window(&self) -> &Window {
         each!(self, c => c.window())
+    }
+}
+
+/// Without SACK nothing tells the rate of delivery.
+fn choice(config: &Config, sack: bool) -> CongestionControl {
+    match config.congestion {
+        CongestionControl::Bbr if !sack => CongestionControl::Cubic,
+        chosen => chosen,
     }
 }

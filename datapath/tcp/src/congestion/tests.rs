@@ -17,6 +17,7 @@ fn sample(newly_acked: u32) -> AckSample {
         newly_acked,
         marked: false,
         cwnd_limited: true,
+        paced: false,
         rtt: Some(100_000),
         srtt: 100_000,
         ack: SeqNum::new(0),
@@ -29,7 +30,7 @@ fn with(congestion: CongestionControl) -> Congestion {
         congestion,
         ..Config::default()
     };
-    Congestion::new(&config, SMSS as u16)
+    Congestion::new(&config, SMSS as u16, true)
 }
 
 fn reno() -> Congestion {
@@ -86,6 +87,7 @@ fn a_window_that_is_not_used_does_not_grow() {
     let mut congestion = reno();
     congestion.on_ack(&AckSample {
         cwnd_limited: false,
+        paced: false,
         ..sample(100)
     });
     assert_eq!(congestion.cwnd(), 10 * SMSS);

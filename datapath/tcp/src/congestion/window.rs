@@ -30,6 +30,11 @@ impl Window {
         }
     }
 
+    /// The initial window in bytes.
+    pub(super) fn initial(&self) -> u32 {
+        initial_window(self.smss, self.initial)
+    }
+
     pub(super) const fn in_slow_start(&self) -> bool {
         self.cwnd < self.ssthresh
     }
@@ -65,11 +70,7 @@ impl Window {
 
     /// RFC 5681 3.1, 4.1: one segment after a lost SYN, the initial window after an idle time.
     pub(super) fn restart(&mut self, lost_syn: bool) {
-        let window = if lost_syn {
-            self.smss
-        } else {
-            initial_window(self.smss, self.initial)
-        };
+        let window = if lost_syn { self.smss } else { self.initial() };
         self.cwnd = self.cwnd.min(window);
     }
 }

@@ -6,7 +6,7 @@ use wirepath_wire::tcp::{Flags, SackBlock, SackBlocks, Segment, WindowScale};
 use super::verdict::Stop;
 use super::{CloseReason, Connection, DropReason, Pending};
 use crate::buffer::BlockPool;
-use crate::congestion::AckSample;
+use crate::congestion::{AckSample, DeliverySample};
 use crate::limits::{HALF_CLOSED_IDLE, PEER_ACK_DELAY};
 use crate::recovery::{AckEvent, AckOutcome, Phase, Progress, PrrAck};
 use crate::reset;
@@ -168,55 +168,66 @@ impl Connection {
 
     /// Does what recovery concluded.
     fn heed(&mut self, now: Instant, outcome: &AckOutcome, advances: bool) {
-        let &AckOutcome {
-            delivered,
-            marked,
-            rtt,
-            loss,
-            found_loss,
-            undo,
-            progress,
-            wait,
-            ..
-        } = outcome;
         let flight = self.snd.flight().len();
-        if let Some(flight_size) = loss {
+        if let Some(flight_size) = outcome.loss {
             self.congestion.on_loss(flight_size);
             self.ecn.on_reduced(self.snd.nxt);
         }
-        if undo {
+        if outcome.undo {
             self.congestion.undo();
         }
-        match progress {
-            Progress::Recovered if undo => {}
+        let sample = self.sample(now, outcome);
+        match outcome.progress {
+            Progress::Recovered if outcome.undo => {}
             Progress::Recovered => self.congestion.on_recovered(flight),
             // RFC 3042 2: what a duplicate ACK reports lets new text go, and does not grow cwnd.
             Progress::Normal if self.recovery.phase() != Phase::FastRecovery && advances => {
-                self.congestion.on_ack(&AckSample {
-                    now,
-                    newly_acked: delivered,
-                    marked,
-                    cwnd_limited: self.cwnd_limited,
-                    rtt,
-                    srtt: self.rtt.srtt(),
-                    ack: self.snd.una,
-                    nxt: self.snd.nxt,
-                });
+                self.congestion.on_ack(&sample);
             }
             Progress::Normal | Progress::Recovering => {}
         }
+        self.tell_delivery(sample, outcome);
         self.recovery.pace(&PrrAck {
-            delivered,
+            delivered: outcome.delivered,
             in_flight: self.recovery.in_flight(flight),
-            ssthresh: self.congestion.ssthresh(),
+            ssthresh: self.congestion.recovery_target(),
             smss: u32::from(self.effective_mss()),
-            safe: advances && !found_loss,
+            safe: advances && !outcome.found_loss,
         });
         self.timers.disarm(Timer::Reordering);
-        if !wait.is_zero() {
-            self.timers.arm(Timer::Reordering, now + wait);
+        if !outcome.wait.is_zero() {
+            self.timers.arm(Timer::Reordering, now + outcome.wait);
         }
         self.arm_tail_probe(now);
+    }
+
+    /// An ACK as congestion control sees it.
+    fn sample(&self, now: Instant, outcome: &AckOutcome) -> AckSample {
+        AckSample {
+            now,
+            newly_acked: outcome.delivered,
+            marked: outcome.marked,
+            cwnd_limited: self.cwnd_limited,
+            paced: self.pacing_rate().is_some(),
+            rtt: outcome.rtt,
+            srtt: self.rtt.srtt(),
+            ack: self.snd.una,
+            nxt: self.snd.nxt,
+        }
+    }
+
+    /// A model of the path hears of every arrival.
+    fn tell_delivery(&mut self, ack: AckSample, outcome: &AckOutcome) {
+        let Some(rate) = outcome.rate else {
+            return;
+        };
+        self.congestion.on_delivery(&DeliverySample {
+            ack,
+            rate,
+            newly_lost: outcome.newly_lost,
+            in_flight: self.recovery.in_flight(self.snd.flight().len()),
+            recovering: self.recovery.phase() != Phase::Open,
+        });
     }
 
     /// RFC 8985 7.2: the end of the flight is probed when that is sooner than a time-out.

@@ -34,6 +34,8 @@ impl Connection {
         if self.timers.take_due(Timer::Memory, now) && self.snd.take_unblocked(0) {
             self.pending.insert(Pending::WRITABLE);
         }
+        // What was held back is sent by whoever polls now.
+        let _ = self.timers.take_due(Timer::Pacing, now);
         if self.timers.take_due(Timer::Linger, now) {
             match self.state {
                 State::Closed => self.rcv.clear(pool),

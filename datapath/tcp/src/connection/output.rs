@@ -10,6 +10,7 @@ use super::{Connection, Pending};
 use crate::buffer::{BlockPool, Purpose, SeqRange};
 use crate::limits::{POOL_RETRY, SEGMENTS_IN_FLIGHT};
 use crate::rcv::AckDue;
+use crate::recovery::Leaving;
 use crate::snd::Fin;
 use crate::state::State;
 use crate::time::Instant;
@@ -176,7 +177,7 @@ impl Connection {
         }
         // RFC 9293 3.8.6 (SHLD-16): inside the window, even one that shrank.
         let inside = (self.snd.una + self.snd.wnd).bytes_since(range.left);
-        if inside == 0 {
+        if inside == 0 || self.is_held_back(now) {
             return None;
         }
         // What follows and was never sent fills the last segment.
@@ -189,7 +190,9 @@ impl Connection {
         self.rtt.on_retransmitted();
         self.counts.retransmissions += 1;
         let outgoing = self.text_segment(now, pool, range.left, most);
-        self.recovery.on_resent(pool, segment_end(&outgoing), now);
+        let leaving = Leaving { now, in_flight };
+        self.recovery
+            .on_resent(pool, segment_end(&outgoing), leaving);
         if range.left == self.snd.una {
             self.resent_ts.get_or_insert(self.negotiated.ts_now(now));
         }
@@ -211,7 +214,8 @@ impl Connection {
             let last = self.recovery.last(pool)?;
             self.rtt.on_retransmitted();
             self.counts.retransmissions += 1;
-            self.recovery.on_probe(pool, self.snd.nxt, Some(now));
+            let leaving = self.leaving(now);
+            self.recovery.on_probe(pool, self.snd.nxt, Some(leaving));
             self.text_segment(now, pool, last.left, last.len())
         };
         self.timers.disarm(Timer::TailProbe);
@@ -245,15 +249,31 @@ impl Connection {
         Some(self.segment(now, pool, before_next, Flags::ACK))
     }
 
-    /// Text, or FIN, never sent before.
+    /// Text, or FIN, never sent before; and why no more of it goes.
     fn new_text(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
+        self.timers.disarm(Timer::Pacing);
         if self.snd.is_starved() && !self.timers.is_armed(Timer::Memory) {
             self.timers.arm(Timer::Memory, now + POOL_RETRY);
         }
+        let outgoing = self.next_text(now, pool);
+        if outgoing.is_none() && !self.timers.is_armed(Timer::Pacing) {
+            self.note_limit();
+        }
+        outgoing
+    }
+
+    /// Whether cwnd or the application stopped the sending.
+    fn note_limit(&mut self) {
         let in_flight = self.recovery.in_flight(self.snd.flight().len());
         let full = u32::from(self.effective_mss());
         let window = self.recovery.window(self.congestion.cwnd());
         self.cwnd_limited = in_flight + full > window;
+        if !self.cwnd_limited && self.snd.unsent() < full {
+            self.recovery.on_app_limited(in_flight);
+        }
+    }
+
+    fn next_text(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
         let idle = self.snd.nxt == self.snd.text_start();
         // What a cork or a small window keeps back goes once more text makes it worth a segment.
         let held = self.timers.is_armed(Timer::Persist);
@@ -271,12 +291,16 @@ impl Connection {
             // RFC 5681 4.1: a window that was not used for an RTO says nothing.
             self.congestion.restart(false);
         }
+        let in_flight = self.recovery.in_flight(self.snd.flight().len());
         let window = self.recovery.window(self.congestion.cwnd());
         let room = window.saturating_sub(in_flight).min(self.snd.usable());
         if !self.is_worth_sending(room, idle) {
             if idle && !held {
                 self.arm_persist(now);
             }
+            return None;
+        }
+        if self.is_held_back(now) {
             return None;
         }
         self.timers.disarm(Timer::Persist);
@@ -347,7 +371,8 @@ impl Connection {
                 left: self.snd.nxt,
                 right: end,
             };
-            let logged = self.recovery.on_sent(pool, new, now);
+            let leaving = self.leaving(now);
+            let logged = self.recovery.on_sent(pool, new, leaving);
             debug_assert!(logged.is_ok(), "asked before");
             self.snd.nxt = end;
             self.rtt.on_sent(now, end);
@@ -355,6 +380,7 @@ impl Connection {
             self.rcv.quick_acks = 0;
         }
         self.liveness.spoke = now;
+        self.pace(now, len);
         if !self.timers.is_armed(Timer::Retransmit) && !self.timers.is_armed(Timer::Persist) {
             self.arm_retransmit(now);
         }
@@ -392,6 +418,11 @@ impl Connection {
                 right: seq,
             },
         }
+    }
+
+    fn leaving(&self, now: Instant) -> Leaving {
+        let in_flight = self.recovery.in_flight(self.snd.flight().len());
+        Leaving { now, in_flight }
     }
 
     fn nothing(&self) -> SeqRange {

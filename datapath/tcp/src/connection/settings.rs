@@ -20,7 +20,7 @@ impl Connection {
         change(&mut self.config);
         self.config = self.config.clamped();
         if self.config.congestion != before.congestion {
-            self.congestion.switch(self.config.congestion);
+            self.congestion.switch(&self.config, self.negotiated.sack);
         }
         if self.config.keep_alive != before.keep_alive && self.state.is_synchronized() {
             self.arm_keep_alive(now);

@@ -1,6 +1,7 @@
 //! Which text to send again. With SACK: RACK-TLP (RFC 8985) and PRR (RFC 9937); without: NewReno
 //! (RFC 6582).
 
+mod delivery;
 mod frto;
 mod new_reno;
 mod prr;
@@ -11,6 +12,7 @@ mod sent_log;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use delivery::RateSample;
 pub(crate) use prr::PrrAck;
 pub(crate) use rack::Rtts;
 
@@ -89,6 +91,10 @@ pub(crate) struct AckOutcome {
     pub(crate) loss: Option<u32>,
     /// Whether the ACK echoes a mark of the network: set by who knows whether that counts.
     pub(crate) marked: bool,
+    /// Bytes that count as lost now and did not before.
+    pub(crate) newly_lost: u32,
+    /// What it says of the path's rate, with SACK.
+    pub(crate) rate: Option<RateSample>,
     /// Whether more counts as lost than before.
     pub(crate) found_loss: bool,
     /// Whether the last reduction of cwnd proved to be for nothing.
@@ -96,6 +102,27 @@ pub(crate) struct AckOutcome {
     pub(crate) progress: Progress,
     /// When to look again whether more is lost; zero for never.
     pub(crate) wait: Duration,
+}
+
+/// The moment when a segment leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaving {
+    pub(crate) now: Instant,
+    /// Bytes in the network, without it.
+    pub(crate) in_flight: u32,
+}
+
+/// What a report says of recovery.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Report {
+    /// Bytes that the peer has beyond the cumulative ACK.
+    pub(crate) sacked: u32,
+    /// Bytes that count as lost and were not sent again since.
+    pub(crate) lost: u32,
+    /// Bytes per second that arrived lately, 0 where that is not known.
+    pub(crate) delivery_rate: f32,
+    /// Whether the application sets that pace.
+    pub(crate) app_limited: bool,
 }
 
 /// Loss recovery of one connection.
@@ -143,11 +170,11 @@ impl Recovery {
         &mut self,
         pool: &mut BlockPool,
         range: SeqRange,
-        now: Instant,
+        leaving: Leaving,
     ) -> Result<(), PoolEmpty> {
         match self {
             Self::NewReno(_) => Ok(()),
-            Self::Sack(r) => r.on_sent(pool, range, now),
+            Self::Sack(r) => r.on_sent(pool, range, leaving),
         }
     }
 
@@ -179,10 +206,25 @@ impl Recovery {
     }
 
     /// The range that [`next_range`](Self::next_range) named was sent again, up to `end`.
-    pub(crate) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, now: Instant) {
+    pub(crate) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, leaving: Leaving) {
         match self {
             Self::NewReno(r) => r.on_resent(end),
-            Self::Sack(r) => r.on_resent(pool, end, now),
+            Self::Sack(r) => r.on_resent(pool, end, leaving),
+        }
+    }
+
+    /// The application has nothing more to send, with `in_flight` bytes in the network.
+    pub(crate) fn on_app_limited(&mut self, in_flight: u32) {
+        if let Self::Sack(r) = self {
+            r.on_app_limited(in_flight);
+        }
+    }
+
+    /// What a report says of it; without SACK nothing is known.
+    pub(crate) fn report(&self) -> Report {
+        match self {
+            Self::NewReno(_) => Report::default(),
+            Self::Sack(r) => r.report(),
         }
     }
 
@@ -293,7 +335,7 @@ impl Recovery {
     }
 
     /// A tail loss probe was sent up to `nxt`; `resent` when it was old text, and when.
-    pub(crate) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Instant>) {
+    pub(crate) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Leaving>) {
         if let Self::Sack(r) = self {
             r.on_probe(pool, nxt, resent);
         }

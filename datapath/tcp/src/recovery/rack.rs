@@ -71,7 +71,7 @@ pub(crate) struct Rtts {
 impl Rack {
     /// A segment arrived that had not before: RFC 8985 6.2 steps 1 to 3.
     pub(super) fn on_arrival(&mut self, now: Instant, segment: &SentSegment, min_rtt: u32) {
-        let rtt = now.micros_since(segment.sent_at).min(UNKNOWN - 1);
+        let rtt = now.micros_since(segment.departure.at).min(UNKNOWN - 1);
         let ambiguous = segment.is(Mark::AMBIGUOUS);
         let first = self.rtt == UNKNOWN;
         if !first && !ambiguous && segment.range.right.before(self.highest) {
@@ -87,8 +87,8 @@ impl Rack {
             return;
         }
         let end = segment.range.right;
-        if self.rtt == UNKNOWN || is_sent_after(segment.sent_at, end, self.sent_at, self.end) {
-            (self.sent_at, self.end, self.rtt) = (segment.sent_at, end, rtt);
+        if self.rtt == UNKNOWN || is_sent_after(segment.departure.at, end, self.sent_at, self.end) {
+            (self.sent_at, self.end, self.rtt) = (segment.departure.at, end, rtt);
         }
     }
 
@@ -133,13 +133,17 @@ impl Rack {
             let Some(segment) = board.get(pool, index) else {
                 return wait;
             };
-            let before =
-                is_sent_after(self.sent_at, self.end, segment.sent_at, segment.range.right);
+            let before = is_sent_after(
+                self.sent_at,
+                self.end,
+                segment.departure.at,
+                segment.range.right,
+            );
             if !before && !segment.is(Mark::AMBIGUOUS) {
                 // Sent for the first time, and so were all that follow, later.
                 return wait;
             }
-            let elapsed = now.since(segment.sent_at);
+            let elapsed = now.since(segment.departure.at);
             let pending = segment.is(Mark::LOST) && !segment.is(Mark::RESENT);
             if before && !pending && !segment.is(Mark::SACKED) {
                 if elapsed >= patience {

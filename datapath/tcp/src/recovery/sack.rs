@@ -6,12 +6,13 @@ use std::time::Duration;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::SackBlock;
 
+use super::delivery::{Delivery, Departure};
 use super::frto::{Frto, FrtoAck};
 use super::prr::{Prr, PrrAck};
 use super::rack::{Rack, Rtts};
 use super::scoreboard::Scoreboard;
 use super::sent_log::{Mark, SentSegment};
-use super::{AckEvent, AckOutcome, Phase, Progress};
+use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, Report};
 use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
 use crate::limits::TAIL_PROBE_MIN;
 use crate::time::Instant;
@@ -25,6 +26,7 @@ pub(crate) struct SackRecovery {
     board: Scoreboard,
     rack: Rack,
     prr: Prr,
+    delivery: Delivery,
     probe: Option<TailProbe>,
     /// SND.UNA when cwnd was last reduced: what was sent again is counted from there.
     undo_from: SeqNum,
@@ -52,6 +54,7 @@ impl SackRecovery {
             board: Scoreboard::default(),
             rack: Rack::default(),
             prr: Prr::default(),
+            delivery: Delivery::default(),
             probe: None,
             undo_from: point,
             unexplained: 0,
@@ -82,10 +85,18 @@ impl SackRecovery {
         &mut self,
         pool: &mut BlockPool,
         range: SeqRange,
-        now: Instant,
+        leaving: Leaving,
     ) -> Result<(), PoolEmpty> {
         self.prr.on_sent(range.len());
-        self.board.on_sent(pool, range, now)
+        let alone = self.board.segments() == 0;
+        let departure = self.depart(leaving, range.len(), alone);
+        self.board.on_sent(pool, range, departure)
+    }
+
+    fn depart(&mut self, leaving: Leaving, bytes: u32, alone: bool) -> Departure {
+        let lost = self.board.lost_bytes();
+        let in_flight = leaving.in_flight.saturating_add(bytes);
+        self.delivery.depart(leaving.now, in_flight, lost, alone)
     }
 
     pub(super) fn next_range(&mut self, pool: &BlockPool) -> Option<SeqRange> {
@@ -96,10 +107,12 @@ impl SackRecovery {
     }
 
     /// The segment that [`next_range`](Self::next_range) named was sent again, up to `end`.
-    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, now: Instant) {
+    pub(super) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, leaving: Leaving) {
         if let Some((index, segment)) = self.board.next_lost(pool) {
-            self.prr.on_sent(end.bytes_since(segment.range.left));
-            self.board.on_resent(pool, index, end, now);
+            let bytes = end.bytes_since(segment.range.left);
+            self.prr.on_sent(bytes);
+            let departure = self.depart(leaving, bytes, false);
+            self.board.on_resent(pool, index, end, departure);
             self.unexplained = self.unexplained.saturating_add(1);
             self.resent_others |= index > 0;
         }
@@ -115,15 +128,16 @@ impl SackRecovery {
         } = event;
         let (mut delivered, mut longest, mut rtt) = (0, 0, None);
         let (mut original, timed_out_at) = (false, self.timed_out_at);
-        let rack = &mut self.rack;
+        let (rack, delivery, mut newest) = (&mut self.rack, &mut self.delivery, None);
         let mut arrived = |segment: &SentSegment| {
             delivered += segment.range.len();
             longest = segment.range.len().max(longest);
             if !segment.is(Mark::AMBIGUOUS) {
-                rtt = Some(now.micros_since(segment.sent_at));
-                original |= segment.sent_at < timed_out_at;
+                rtt = Some(now.micros_since(segment.departure.at));
+                original |= segment.departure.at < timed_out_at;
             }
             rack.on_arrival(now, segment, rtts.min);
+            delivery.on_arrival(now, &segment.departure, segment.range.len(), &mut newest);
         };
         self.board.on_cumulative_ack(pool, ack, &mut arrived);
         let una = flight.left.latest(ack);
@@ -155,6 +169,8 @@ impl SackRecovery {
             outcome.progress = self.finish();
         }
         self.look_for_losses(pool, event, &mut outcome);
+        let lost = self.board.lost_bytes();
+        outcome.rate = newest.map(|newest| self.delivery.sample(&newest, rtts.min, lost));
         if spurious && !outcome.found_loss {
             outcome.undo = true;
             self.phase = Phase::Open;
@@ -211,7 +227,7 @@ impl SackRecovery {
             let Some(segment) = self.board.get(pool, index) else {
                 break;
             };
-            let overdue = index == 0 || now.since(segment.sent_at) >= patience;
+            let overdue = index == 0 || now.since(segment.departure.at) >= patience;
             if overdue && !segment.is(Mark::SACKED) {
                 self.board.mark_lost(pool, index, &segment);
             }
@@ -247,14 +263,31 @@ impl SackRecovery {
     }
 
     /// A tail loss probe was sent: new text, or the last segment once more.
-    pub(super) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Instant>) {
-        if let (Some(now), Some(last)) = (resent, self.board.segments().checked_sub(1)) {
-            self.board.on_resent(pool, last, nxt, now);
+    pub(super) fn on_probe(&mut self, pool: &mut BlockPool, nxt: SeqNum, resent: Option<Leaving>) {
+        if let (Some(leaving), Some(last)) = (resent, self.board.segments().checked_sub(1)) {
+            let departure = self.depart(leaving, 0, false);
+            self.board.on_resent(pool, last, nxt, departure);
         }
         self.probe = Some(TailProbe {
             end: nxt,
             resent: resent.is_some(),
         });
+    }
+
+    /// The application has nothing more to send, with `in_flight` bytes in the network.
+    pub(super) fn on_app_limited(&mut self, in_flight: u32) {
+        self.delivery.on_app_limited(in_flight);
+    }
+
+    /// What the peer has, and what counts as lost, in bytes; and the rate of delivery.
+    pub(super) fn report(&self) -> Report {
+        let (rate, app_limited) = self.delivery.rate();
+        Report {
+            sacked: self.board.sacked_bytes(),
+            lost: self.board.missing_bytes(),
+            delivery_rate: rate,
+            app_limited,
+        }
     }
 
     /// The last segment in flight is a window probe.
@@ -331,6 +364,7 @@ impl SackRecovery {
         let before = self.board.in_flight(flight);
         outcome.wait = self.rack.detect(event.now, pool, &mut self.board, window);
         let in_flight = self.board.in_flight(flight);
+        outcome.newly_lost = before.saturating_sub(in_flight);
         outcome.found_loss = in_flight < before;
         if outcome.found_loss && self.phase == Phase::Open {
             self.phase = Phase::FastRecovery;

@@ -3,9 +3,9 @@
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::SackBlock;
 
+use super::delivery::Departure;
 use super::sent_log::{Mark, SentLog, SentSegment};
 use crate::buffer::{BlockPool, PoolEmpty, SeqRange, SeqRanges};
-use crate::time::Instant;
 
 /// The segments in flight, with what is known of each, and the sums that follow.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Scoreboard {
     sacked_bytes: u32,
     /// Bytes that count as lost and were not sent again since.
     missing_bytes: u32,
+    /// Bytes that ever counted as lost, modulo 2^32.
+    lost_bytes: u32,
     /// No segment before this index is to be sent again.
     resend_from: u32,
     /// How far a lost segment was sent again that was too long to go in one piece.
@@ -41,6 +43,16 @@ impl Scoreboard {
         self.sacked_bytes
     }
 
+    /// Bytes that count as lost and were not sent again since.
+    pub(super) const fn missing_bytes(&self) -> u32 {
+        self.missing_bytes
+    }
+
+    /// Bytes that ever counted as lost, modulo 2^32.
+    pub(super) const fn lost_bytes(&self) -> u32 {
+        self.lost_bytes
+    }
+
     /// How many segments are in flight, or were.
     pub(super) fn segments(&self) -> u32 {
         self.log.len()
@@ -55,13 +67,13 @@ impl Scoreboard {
         &mut self,
         pool: &mut BlockPool,
         range: SeqRange,
-        now: Instant,
+        departure: Departure,
     ) -> Result<(), PoolEmpty> {
         self.log.push(
             pool,
             &SentSegment {
                 range,
-                sent_at: now,
+                departure,
                 mark: Mark::empty(),
             },
         )
@@ -191,6 +203,7 @@ impl Scoreboard {
         debug_assert!(!segment.is(Mark::SACKED));
         if !segment.is(Mark::LOST) || segment.is(Mark::RESENT) {
             self.missing_bytes += segment.range.len();
+            self.lost_bytes = self.lost_bytes.wrapping_add(segment.range.len());
         }
         segment.mark.insert(Mark::LOST);
         segment.mark.remove(Mark::RESENT);
@@ -224,7 +237,7 @@ impl Scoreboard {
         pool: &mut BlockPool,
         index: u32,
         end: SeqNum,
-        now: Instant,
+        departure: Departure,
     ) {
         let Some(mut segment) = self.log.get(pool, index) else {
             return;
@@ -237,7 +250,7 @@ impl Scoreboard {
             self.missing_bytes = self.missing_bytes.saturating_sub(segment.range.len());
         }
         segment.mark.insert(Mark::RESENT | Mark::AMBIGUOUS);
-        segment.sent_at = now;
+        segment.departure = departure;
         self.log.set(pool, index, &segment);
     }
 

@@ -3,6 +3,7 @@
 use wirepath_wire::seq::SeqNum;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::delivery::Departure;
 use crate::buffer::{BlockPool, ByteQueue, PoolEmpty, Purpose, SeqRange};
 use crate::time::Instant;
 
@@ -18,6 +19,8 @@ bitflags::bitflags! {
         const RESENT = 0x04;
         /// It was sent more than once, ever: its acknowledgment is ambiguous (Karn).
         const AMBIGUOUS = 0x08;
+        /// It left when the application had nothing more to send.
+        const APP_LIMITED = 0x10;
     }
 }
 
@@ -25,8 +28,8 @@ bitflags::bitflags! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SentSegment {
     pub(crate) range: SeqRange,
-    /// When it was last sent.
-    pub(crate) sent_at: Instant,
+    /// When it last left, and what the network held then.
+    pub(crate) departure: Departure,
     pub(crate) mark: Mark,
 }
 
@@ -42,9 +45,63 @@ struct Record {
     sent_at: u64,
     left: u32,
     len_and_mark: u32,
+    delivered: u32,
+    since_delivered: u32,
+    since_first: u32,
+    /// In units of `COARSE` bytes.
+    lost: u16,
+    in_flight: u16,
 }
 
+/// What is only compared with a share of the flight is kept in units of this many bytes, as a
+/// power of two: 65,535 of them are a whole send buffer.
+const COARSE: u32 = 5;
+
 const RECORD: u32 = size_of::<Record>() as u32;
+
+impl Record {
+    fn pack(segment: &SentSegment) -> Self {
+        let departure = &segment.departure;
+        let coarse = |bytes: u32| u16::try_from(bytes >> COARSE).unwrap_or(u16::MAX);
+        let limited = if departure.app_limited {
+            Mark::APP_LIMITED
+        } else {
+            Mark::empty()
+        };
+        let mark = segment.mark.difference(Mark::APP_LIMITED) | limited;
+        Self {
+            sent_at: departure.at.as_nanos(),
+            left: segment.range.left.value(),
+            len_and_mark: segment.range.len() << 8 | u32::from(mark.bits()),
+            delivered: departure.delivered,
+            since_delivered: departure.since_delivered,
+            since_first: departure.since_first,
+            lost: (departure.lost >> COARSE) as u16,
+            in_flight: coarse(departure.in_flight),
+        }
+    }
+
+    fn unpack(&self) -> SentSegment {
+        let left = SeqNum::new(self.left);
+        let mark = Mark::from_bits_truncate(self.len_and_mark as u8);
+        SentSegment {
+            range: SeqRange {
+                left,
+                right: left + (self.len_and_mark >> 8),
+            },
+            departure: Departure {
+                at: Instant::from_nanos(self.sent_at),
+                delivered: self.delivered,
+                lost: u32::from(self.lost) << COARSE,
+                since_delivered: self.since_delivered,
+                since_first: self.since_first,
+                in_flight: u32::from(self.in_flight) << COARSE,
+                app_limited: mark.contains(Mark::APP_LIMITED),
+            },
+            mark,
+        }
+    }
+}
 
 /// The segments in flight, in the order of their sequence numbers, in blocks of the pool.
 #[derive(Debug, Default)]
@@ -74,19 +131,7 @@ impl SentLog {
             return None;
         }
         let bytes = self.queue.chunk(pool, index * RECORD, RECORD);
-        let record = Record::read_from_bytes(bytes).ok()?;
-        let left = SeqNum::new(record.left);
-        let right = left + (record.len_and_mark >> 8);
-        let mark = Mark::from_bits_truncate(record.len_and_mark as u8);
-        let (range, sent_at) = (
-            SeqRange { left, right },
-            Instant::from_nanos(record.sent_at),
-        );
-        Some(SentSegment {
-            range,
-            sent_at,
-            mark,
-        })
+        Some(Record::read_from_bytes(bytes).ok()?.unpack())
     }
 
     /// Overwrites the segment at `index`, which there is.
@@ -134,11 +179,7 @@ impl SentLog {
         index: u32,
         segment: &SentSegment,
     ) -> Result<(), PoolEmpty> {
-        let record = Record {
-            sent_at: segment.sent_at.as_nanos(),
-            left: segment.range.left.value(),
-            len_and_mark: segment.range.len() << 8 | u32::from(segment.mark.bits()),
-        };
+        let record = Record::pack(segment);
         self.queue
             .write(pool, Purpose::Log, index * RECORD, record.as_bytes())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{SackBlock, SackBlocks};
 
-use super::{AckEvent, AckOutcome, Phase, Progress, PrrAck, Recovery, Rtts};
+use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, PrrAck, Recovery, Rtts};
 use crate::buffer::{BlockPool, SeqRange};
 use crate::time::Instant;
 
@@ -40,9 +40,9 @@ impl Sender {
     fn send(&mut self) {
         let (left, right) = (SeqNum::new(self.nxt), SeqNum::new(self.nxt + SMSS));
         let range = SeqRange { left, right };
-        let now = Instant::from_millis(self.now);
+        let leaving = self.leaving();
         self.recovery
-            .on_sent(&mut self.pool, range, now)
+            .on_sent(&mut self.pool, range, leaving)
             .expect("a block");
         self.nxt += SMSS;
         self.now += 1;
@@ -87,6 +87,13 @@ impl Sender {
         }
     }
 
+    fn leaving(&self) -> Leaving {
+        Leaving {
+            now: Instant::from_millis(self.now),
+            in_flight: self.in_flight(),
+        }
+    }
+
     fn in_flight(&self) -> u32 {
         self.recovery.in_flight(self.nxt - self.una)
     }
@@ -95,8 +102,9 @@ impl Sender {
     fn resend_all(&mut self) -> Vec<u32> {
         let mut resent = Vec::new();
         while let Some(range) = self.recovery.next_range(&self.pool) {
-            let now = Instant::from_millis(self.now);
-            self.recovery.on_resent(&mut self.pool, range.right, now);
+            let leaving = self.leaving();
+            self.recovery
+                .on_resent(&mut self.pool, range.right, leaving);
             resent.push(range.left.value() / SMSS);
         }
         resent
@@ -228,9 +236,11 @@ fn a_probe_is_for_the_end_of_a_flight_that_nothing_else_tells_of() {
         "one alone may wait for its ACK"
     );
     let now = Instant::from_millis(120);
-    sender
-        .recovery
-        .on_probe(&mut sender.pool, SeqNum::new(4_000), Some(now));
+    sender.recovery.on_probe(
+        &mut sender.pool,
+        SeqNum::new(4_000),
+        Some(Leaving { now, in_flight: 0 }),
+    );
     assert_eq!(after(&sender), None, "one at a time");
     // The ACK of the probe does not say which copy arrived; the first beyond it does, by no DSACK.
     assert_eq!(sender.ack(140, 4_000, &[]).loss, None);

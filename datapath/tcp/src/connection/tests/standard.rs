@@ -219,12 +219,13 @@ fn cubic_ack(newly_acked: u32, seconds: u64) -> (Congestion, AckSample) {
         newly_acked,
         marked: false,
         cwnd_limited: true,
+        paced: false,
         rtt: Some(100_000),
         srtt: 100_000,
         ack: SeqNum::new(0),
         nxt: SeqNum::new(0),
     };
-    (Congestion::new(&Config::default(), 1_000), sample)
+    (Congestion::new(&Config::default(), 1_000, true), sample)
 }
 
 #[test]
@@ -254,6 +255,7 @@ fn time_in_which_cwnd_was_not_used_gives_cubic_no_growth() {
     let (_, late) = cubic_ack(1_000, 1_000);
     cubic.on_ack(&AckSample {
         cwnd_limited: false,
+        paced: false,
         ..late
     });
     cubic.on_ack(&late);
