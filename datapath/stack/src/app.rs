@@ -77,6 +77,8 @@ pub struct Socket<'a> {
     /// The application has closed it. Takes effect when its call ends: only then is known what it
     /// has read.
     pub(crate) closes: bool,
+    /// Text is being shown, and is no longer or not yet there to be read.
+    pub(crate) shows: bool,
 }
 
 impl Socket<'_> {
@@ -139,10 +141,11 @@ impl Socket<'_> {
         self.connection.send_room()
     }
 
-    /// Moves text that was kept into `buffer`; returns how many bytes.
+    /// Moves text that was kept into `buffer`; returns how many bytes. While text is shown to
+    /// [`App::on_text`], and until then to who is told of its segment, there is none.
     pub fn read(&mut self, buffer: &mut [u8]) -> usize {
         let mut filled = 0;
-        while filled < buffer.len() {
+        while filled < buffer.len() && !self.shows {
             let piece = self.connection.peek(self.pool);
             let len = piece.len().min(buffer.len() - filled);
             if len == 0 {

@@ -87,6 +87,7 @@ impl<S> OpenFlow<S> {
             connection: &mut self.connection,
             pool,
             closes: false,
+            shows: false,
         };
         (socket, &mut self.session)
     }

@@ -192,10 +192,9 @@ impl Wheel {
         } else {
             // Beyond the horizon: looked at again when the last slot of the last level begins.
             let shift = SLOT_SHIFT * (LEVELS as u32 - 1);
-            (
-                LEVELS - 1,
-                ((self.tick >> shift) as usize + SLOTS - 1) % SLOTS,
-            )
+            let ahead = (when >> shift) - (self.tick >> shift);
+            let ahead = ahead.min(SLOTS as u64 - 1);
+            (LEVELS - 1, ((self.tick >> shift) + ahead) as usize % SLOTS)
         };
         let bucket = level * SLOTS + slot;
         let head = self.heads[bucket];
@@ -247,6 +246,24 @@ mod tests {
         assert_eq!(wheel.expire(Instant::from_millis(199)), None);
         assert_eq!(wheel.expire(Instant::from_millis(200)), Some(2));
         assert_eq!(wheel.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_timer_fires_on_time_across_the_horizon() {
+        let horizon = 1_u64 << (TICK_SHIFT + SLOT_SHIFT * LEVELS as u32);
+        let millis = 1_000_000;
+        let mut wheel = Wheel::with_capacity(4);
+        // 52 days after the start of the clock, a retransmission in 200 ms.
+        wheel.insert(Instant::from_nanos(horizon - 50 * millis), 1);
+        assert_eq!(
+            wheel.expire(Instant::from_nanos(horizon - 50 * millis)),
+            Some(1)
+        );
+        wheel.insert(Instant::from_nanos(horizon + 150 * millis), 2);
+        assert_eq!(
+            wheel.expire(Instant::from_nanos(horizon + 150 * millis)),
+            Some(2)
+        );
     }
 
     #[derive(Debug, Clone)]

@@ -169,12 +169,13 @@ impl HalfOpen {
 
     /// A segment of the peer: RFC 9293 3.10.7.4 in SYN-RECEIVED.
     #[must_use]
-    pub fn on_segment(&self, segment: &Segment<'_>, syn_ack: Header) -> HalfOpenVerdict {
+    pub fn on_segment(&mut self, segment: &Segment<'_>, syn_ack: Header) -> HalfOpenVerdict {
         let rcv_nxt = self.irs + 1;
         let window = u32::from(syn_ack.window.0);
         let seq = segment.header.seq;
         if segment.has(Flags::SYN) && seq == self.irs && !segment.has(Flags::RST) {
-            // The peer did not get our SYN-ACK.
+            // The peer did not get our SYN-ACK, and which one it answers then is not known (MUST-18).
+            self.syn_at = Instant::NEVER;
             return HalfOpenVerdict::Reply(syn_ack);
         }
         let inside = seq.at_or_after(rcv_nxt) && seq.before(rcv_nxt + window);

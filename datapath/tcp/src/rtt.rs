@@ -98,9 +98,12 @@ impl RttEstimator {
         self.srtt.round() as u32
     }
 
-    /// SRTT as a span.
-    pub(crate) const fn round_trip(&self) -> std::time::Duration {
-        std::time::Duration::from_micros(self.srtt() as u64)
+    /// SRTT as a span; before the first sample the first RTO.
+    pub(crate) fn round_trip(&self) -> std::time::Duration {
+        match self.srtt() {
+            0 => self.rto.duration(),
+            micros => std::time::Duration::from_micros(micros.into()),
+        }
     }
 
     pub(crate) const fn rttvar(&self) -> u32 {

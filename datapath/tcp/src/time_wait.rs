@@ -51,17 +51,29 @@ impl TimeWait {
         if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && self.is_new_syn(segment) {
             return TimeWaitVerdict::Reopen(self.snd_nxt);
         }
-        let nothing_new = segment.is_empty() && segment.header.seq == self.rcv_nxt;
-        let never = self.acked_at == Instant::NEVER;
-        let lately = !never && now.since(self.acked_at) < CHALLENGE_ACK_INTERVAL;
         if segment.has(Flags::FIN) && segment.end() == self.rcv_nxt {
             // RFC 9293 3.10.7.4, eighth step: the peer lost our last ACK.
             self.deadline = now + self.lasts + self.lasts;
-        } else if nothing_new || lately {
-            return TimeWaitVerdict::Ignore;
+            self.acked_at = now;
+            return TimeWaitVerdict::Reply(self.ack(now));
+        }
+        let nothing_new = segment.is_empty() && segment.header.seq == self.rcv_nxt;
+        let reply = if nothing_new {
+            None
+        } else {
+            self.challenge(now)
+        };
+        reply.map_or(TimeWaitVerdict::Ignore, TimeWaitVerdict::Reply)
+    }
+
+    /// An ACK of what is known, unless one was sent lately: RFC 5961 4.2, 7.
+    pub fn challenge(&mut self, now: Instant) -> Option<Header> {
+        let never = self.acked_at == Instant::NEVER;
+        if !never && now.since(self.acked_at) < CHALLENGE_ACK_INTERVAL {
+            return None;
         }
         self.acked_at = now;
-        TimeWaitVerdict::Reply(self.ack(now))
+        Some(self.ack(now))
     }
 
     /// RFC 6191 2: a later timestamp, or without timestamps a later sequence number.

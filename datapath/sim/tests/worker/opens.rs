@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::OpenError;
 use wirepath_tcp::config::Config;
+use wirepath_tcp::connection::CloseReason;
 use wirepath_tcp::state::State;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Flags, Header};
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
-use crate::lab::{IRS, Lab, PORT, THEIRS, frame_of, syn_options, tuple, v4};
+use crate::lab::{IRS, Lab, PORT, THEIRS, Told, frame_of, syn_options, tuple, v4};
 
 const PEER: u8 = 2;
 
@@ -240,4 +241,17 @@ fn a_new_connection_in_time_wait_has_an_isn_beyond_the_old_one() {
     assert_eq!(second.header.flags, Flags::SYN | Flags::ACK);
     assert!(second.header.seq.after(fin.header.seq + 1), "RFC 6191 2");
     assert!(second.header.seq.after(syn_ack.header.seq));
+}
+
+#[test]
+fn who_is_not_connected_yet_hears_of_the_drain() {
+    let mut lab = lab();
+    let ends = (None, Endpoint::new(v4(PEER), 80));
+    let opened = lab.worker.connect(lab.now, ends, Config::default(), ());
+    opened.expect("a connection");
+    lab.turn();
+    lab.worker.drain(lab.now);
+    lab.turn();
+    assert_eq!(lab.worker.flows().count(), 0);
+    assert_eq!(lab.told(), [Told::Closed(CloseReason::Aborted)]);
 }

@@ -43,7 +43,7 @@ impl<D: Device, A: App> Worker<D, A> {
         segment: &Segment<'_>,
         after: Option<SeqNum>,
     ) {
-        let listener = match self.admit(&arrival.tuple) {
+        let listener = match self.admit(&arrival.tuple, after.is_some()) {
             Admission::Keep(listener) => listener,
             Admission::Cookie(listener) => {
                 return self.send_cookie(now, &listener, arrival, segment);
@@ -75,8 +75,9 @@ impl<D: Device, A: App> Worker<D, A> {
         self.reply(&envelope, &syn_ack);
     }
 
-    /// What to do with a SYN.
-    pub(super) fn admit(&mut self, tuple: &Tuple) -> Admission {
+    /// What to do with a SYN. One that reopens what is in TIME-WAIT comes of a proven peer and frees
+    /// its place: as in Linux it gets an entry where there is room.
+    pub(super) fn admit(&mut self, tuple: &Tuple, reopens: bool) -> Admission {
         let Some(&listener) = self.listeners.find(&tuple.local) else {
             return Admission::Refuse;
         };
@@ -85,9 +86,9 @@ impl<D: Device, A: App> Worker<D, A> {
             return Admission::Refuse;
         }
         match listener.config.syn_cookies {
-            SynCookies::Always => Admission::Cookie(listener),
+            SynCookies::Always if !reopens => Admission::Cookie(listener),
             _ if !self.flows.half_open.is_full() => Admission::Keep(listener),
-            SynCookies::WhenFull => Admission::Cookie(listener),
+            SynCookies::WhenFull | SynCookies::Always => Admission::Cookie(listener),
             SynCookies::Off => {
                 self.counters.drop_half_open_full += 1;
                 Admission::Refuse

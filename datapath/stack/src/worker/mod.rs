@@ -186,10 +186,12 @@ impl<D: Device, A: App> Worker<D, A> {
         self.draining = true;
         for number in self.open_numbers() {
             self.show_unread(now, number);
-            if let Some(flow) = self.flows.open.get_mut(number) {
-                flow.connection.shutdown();
-            }
-            self.touch(now, number);
+            let Some(flow) = self.flows.open.get_mut(number) else {
+                continue;
+            };
+            let before = flow.connection.state();
+            flow.connection.shutdown();
+            self.serve(now, number, before);
         }
     }
 

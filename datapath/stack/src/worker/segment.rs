@@ -8,7 +8,7 @@ use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_tcp::time_wait::TimeWaitVerdict;
 use wirepath_wire::ip;
-use wirepath_wire::tcp::{Flags, Segment};
+use wirepath_wire::tcp::{Flags, Header, Segment};
 
 use super::Worker;
 use super::accept::Admission;
@@ -67,6 +67,7 @@ impl<D: Device, A: App> Worker<D, A> {
         arrival: &Arrival,
         segment: &Segment<'_>,
     ) {
+        let path = self.path_to(arrival);
         let Some(flow) = self.flows.half_open.get_mut(number) else {
             return;
         };
@@ -79,8 +80,7 @@ impl<D: Device, A: App> Worker<D, A> {
             self.forget_half_open(number);
             return self.on_no_flow(now, arrival, segment);
         };
-        let half_open = flow.half_open;
-        let path = self.path_to(arrival);
+        let half_open = &mut flow.half_open;
         let verdict = half_open.on_segment(segment, half_open.syn_ack(now, &config, path));
         match verdict {
             HalfOpenVerdict::Ignore => {}
@@ -116,12 +116,23 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             TimeWaitVerdict::Reopen(after) => {
                 // The old one goes only when the new one has a place.
-                if let Admission::Keep(_) = self.admit(&arrival.tuple) {
+                if let Admission::Keep(_) = self.admit(&arrival.tuple, true) {
                     self.forget_time_wait(number);
                     self.on_syn(now, arrival, segment, Some(after));
+                } else if let Some(header) = self.challenge_time_wait(now, number) {
+                    self.reply(&Envelope::of(arrival), &header);
                 }
             }
         }
+    }
+
+    /// RFC 5961 4.2: a SYN that finds no place is answered all the same.
+    fn challenge_time_wait(&mut self, now: Instant, number: u32) -> Option<Header> {
+        self.flows
+            .time_wait
+            .get_mut(number)?
+            .time_wait
+            .challenge(now)
     }
 
     fn on_no_flow(&mut self, now: Instant, arrival: &Arrival, segment: &Segment<'_>) {

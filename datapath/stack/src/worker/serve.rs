@@ -109,6 +109,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let (mut socket, session) = flow.socket(now, &mut self.pool);
+        socket.shows = true;
         while let Some(event) = socket.connection.poll_early_event() {
             if event == Event::Connected {
                 self.counters.opened += 1;
@@ -140,6 +141,7 @@ impl<D: Device, A: App> Worker<D, A> {
             let len = text.len();
             self.chunk[..len].copy_from_slice(text);
             let (mut socket, session) = flow.socket(now, &mut self.pool);
+            socket.shows = true;
             let text = &self.chunk[..len];
             let used = if self.draining {
                 len

@@ -59,6 +59,7 @@ impl Cubic {
         if !sample.cwnd_limited {
             // RFC 9438 4.2, 5.8: time in which cwnd was not used does not count.
             self.epoch = Instant::NEVER;
+            self.slow_start.pause();
             return;
         }
         if !self.window.in_slow_start() {

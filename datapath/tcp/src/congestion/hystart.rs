@@ -73,6 +73,11 @@ impl HyStart {
         })
     }
 
+    /// cwnd was not used: the round that was counted may be long over.
+    pub(super) fn pause(&mut self) {
+        self.begun = false;
+    }
+
     fn follow_rounds(&mut self, sample: &AckSample) {
         if self.begun && sample.ack.before(self.round_end) {
             return;

@@ -88,6 +88,7 @@ impl Connection {
         let phase = self.recovery.phase();
         let event = AckEvent {
             ack,
+            said: segment.header.ack,
             is_duplicate: self.is_duplicate_ack(segment, window),
             blocks: segment.header.options.sack,
             can_send: self.could_send((ack + window).bytes_since(self.snd.nxt)),
@@ -123,9 +124,10 @@ impl Connection {
         // RFC 6298 5.2, 5.3.
         if self.snd.una == self.snd.nxt {
             self.timers.disarm(Timer::Retransmit);
-            if self.snd.wnd > 0 {
+            if self.snd.wnd > 0 || self.snd.unsent() == 0 {
                 // The override of silly-window avoidance has done its work.
                 self.timers.disarm(Timer::Persist);
+                self.pending.remove(Pending::PROBE);
             }
         } else if !self.timers.is_armed(Timer::Persist) {
             self.arm_retransmit(now);
@@ -141,6 +143,7 @@ impl Connection {
         AckEvent {
             now,
             ack: self.snd.una,
+            said: self.snd.una,
             flight: self.snd.flight(),
             is_duplicate: false,
             blocks: SackBlocks::default(),

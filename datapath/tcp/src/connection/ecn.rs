@@ -92,9 +92,16 @@ impl Connection {
 
     /// What an acceptable ACK says of the path from us: RFC 3168 6.1.2, once a window.
     pub(super) fn heed_echo(&mut self, segment: &Segment<'_>) {
-        if !self.is_echo(segment) || !segment.header.ack.after(self.ecn.reduced_at) {
+        let ack = segment.header.ack;
+        if !ack.after(self.ecn.reduced_at) {
             return;
         }
+        if !self.is_echo(segment) {
+            // Kept near, or after 2^31 bytes it would seem to lie ahead.
+            self.ecn.reduced_at = ack - 1;
+            return;
+        }
+        self.recovery.forget_undo();
         if self.recovery.phase() == Phase::Open {
             self.congestion.on_mark(self.snd.flight().len());
         }

@@ -65,6 +65,7 @@ impl Connection {
             return Ok(());
         }
         self.pending.insert(Pending::SYN);
+        self.rtt.on_retransmitted();
         Err(Stop::Drop(DropReason::OutOfWindow))
     }
 }

@@ -2,7 +2,7 @@
 
 use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
-use wirepath_wire::tcp::{Flags, Header, Options, SackBlocks};
+use wirepath_wire::tcp::{Flags, Header, MAX_OPTIONS_LEN, Options, SackBlocks, UnscaledWindow};
 
 use super::ecn::OFFER;
 use super::open::syn_window;
@@ -10,7 +10,7 @@ use super::{Connection, Pending};
 use crate::buffer::{BlockPool, Purpose, SeqRange};
 use crate::limits::{POOL_RETRY, SEGMENTS_IN_FLIGHT};
 use crate::rcv::AckDue;
-use crate::recovery::Leaving;
+use crate::recovery::{Leaving, Phase};
 use crate::snd::Fin;
 use crate::state::State;
 use crate::time::Instant;
@@ -148,7 +148,13 @@ impl Connection {
         } else {
             SeqNum::default()
         };
-        let window = syn_window(&self.config);
+        // Of a Fast Open text is acknowledged with the SYN, and takes its part of the window.
+        let window = if answers {
+            let most = self.rcv.wnd().min(u16::MAX.into());
+            UnscaledWindow(most as u16)
+        } else {
+            syn_window(&self.config)
+        };
         let header = Header {
             seq: self.snd.iss,
             ack,
@@ -169,9 +175,12 @@ impl Connection {
         let range = self.recovery.next_range(pool)?;
         let in_flight = self.recovery.in_flight(self.snd.flight().len());
         let len = range.len().min(u32::from(self.effective_mss()));
-        if !self
-            .recovery
-            .may_resend(in_flight, len, self.congestion.cwnd())
+        // RFC 6298 5.4: the earliest goes whatever is in flight.
+        let first = self.recovery.phase() == Phase::Loss && range.left == self.snd.una;
+        if !first
+            && !self
+                .recovery
+                .may_resend(in_flight, len, self.congestion.cwnd())
         {
             return None;
         }
@@ -341,13 +350,15 @@ impl Connection {
         left: SeqNum,
         most: u32,
     ) -> Outgoing {
-        let mut outgoing = self.segment(now, pool, left, Flags::ACK);
+        let owed = self.rcv.ack_due;
+        let mut outgoing = self.bare_segment(now, left, Flags::ACK);
         // What is sent again was cut when there was no SACK to tell, and must fit as it is; and a
         // peer with a tiny MSS must not have its text cut to crumbs by what it says itself.
-        let smss = usize::from(self.segment_limit());
-        let crowded = 2 * outgoing.header.options.emitted_len() > smss;
-        if left.before(self.snd.nxt) || crowded {
-            outgoing.header.options.sack = SackBlocks::default();
+        if left == self.snd.nxt && usize::from(self.segment_limit()) >= 2 * MAX_OPTIONS_LEN {
+            self.tell_holes(&mut outgoing.header.options, pool);
+        } else if owed == AckDue::Now && self.rcv.has_news() {
+            // Then an ACK of its own tells.
+            self.rcv.ack_due = owed;
         }
         let options = outgoing.header.options.emitted_len() as u32;
         let mss = u32::from(self.segment_limit()).saturating_sub(options);
@@ -389,15 +400,25 @@ impl Connection {
 
     /// A segment without text, acknowledging all there is.
     fn segment(&mut self, now: Instant, pool: &BlockPool, seq: SeqNum, flags: Flags) -> Outgoing {
+        let mut outgoing = self.bare_segment(now, seq, flags);
+        self.tell_holes(&mut outgoing.header.options, pool);
+        outgoing
+    }
+
+    /// What arrived out of order or twice: RFC 2018, RFC 2883.
+    fn tell_holes(&mut self, options: &mut Options, pool: &BlockPool) {
+        if self.negotiated.sack && self.rcv.has_news() {
+            let most = SACK_BLOCKS[usize::from(self.negotiated.timestamps())];
+            options.sack = self.rcv.sack_blocks(pool, most);
+        }
+    }
+
+    fn bare_segment(&mut self, now: Instant, seq: SeqNum, flags: Flags) -> Outgoing {
         let mut options = Options {
             timestamps: self.negotiated.timestamps_option(now),
             ..Options::default()
         };
         self.tell_user_timeout(&mut options);
-        if self.negotiated.sack && self.rcv.has_news() {
-            let most = SACK_BLOCKS[usize::from(self.negotiated.timestamps())];
-            options.sack = self.rcv.sack_blocks(pool, most);
-        }
         let window = self.rcv.offer(self.negotiated.rcv_scale);
         self.timers.disarm(Timer::DelayedAck);
         let mut header = Header {

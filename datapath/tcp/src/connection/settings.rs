@@ -25,9 +25,12 @@ impl Connection {
         if self.config.keep_alive != before.keep_alive && self.state.is_synchronized() {
             self.arm_keep_alive(now);
         }
-        if self.snd.wnd > 0 {
+        if self.snd.wnd > 0 && self.timers.is_armed(Timer::Persist) {
             // What was too small to send may now go.
             self.timers.disarm(Timer::Persist);
+            if self.snd.una != self.snd.nxt {
+                self.arm_retransmit(now);
+            }
         }
         if self.config.quick_acks != before.quick_acks {
             self.rcv.quick_acks = self.config.quick_acks;

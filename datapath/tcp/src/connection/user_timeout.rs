@@ -37,7 +37,7 @@ impl Connection {
     /// Adds the option to a segment until text is acknowledged: SYNs get lost, and so do their
     /// options (RFC 5482 3).
     pub(super) fn tell_user_timeout(&self, options: &mut Options) {
-        if self.snd.una.at_or_before(self.snd.iss + 1) {
+        if self.counts.bytes_acked == 0 {
             options.user_timeout = advertised(&self.config);
         }
     }

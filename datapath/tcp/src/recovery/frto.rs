@@ -17,6 +17,8 @@ pub(super) enum Frto {
 /// An ACK after a time-out, as F-RTO sees it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FrtoAck {
+    /// Whether it says anything of our text: it moves SND.UNA, is a duplicate, or tells of more.
+    pub(super) tells: bool,
     /// Whether it moves SND.UNA.
     pub(super) advances: bool,
     /// Whether it acknowledges all that was in flight at the time-out.
@@ -35,6 +37,10 @@ impl Frto {
 
     /// An ACK has come. Whether the time-out was spurious.
     pub(super) fn on_ack(&mut self, ack: FrtoAck) -> bool {
+        // Text of the peer may come meanwhile.
+        if !ack.tells {
+            return false;
+        }
         let from = std::mem::take(self);
         if from == Self::Off {
             return false;
@@ -60,6 +66,7 @@ mod tests {
     use super::*;
 
     const ADVANCES: FrtoAck = FrtoAck {
+        tells: true,
         advances: true,
         covers_all: false,
         original: false,

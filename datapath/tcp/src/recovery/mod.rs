@@ -66,6 +66,8 @@ pub(crate) struct AckEvent {
     pub(crate) now: Instant,
     /// SEG.ACK.
     pub(crate) ack: SeqNum,
+    /// SEG.ACK as it was said, which may be older than SND.UNA.
+    pub(crate) said: SeqNum,
     /// SND.UNA before it, and SND.NXT.
     pub(crate) flight: SeqRange,
     /// Whether RFC 5681 2 calls it a duplicate.
@@ -260,6 +262,13 @@ impl Recovery {
         match self {
             Self::NewReno(_) => true,
             Self::Sack(r) => r.resent_only_first(),
+        }
+    }
+
+    /// cwnd was reduced for another reason than a loss: that is not to be undone.
+    pub(crate) fn forget_undo(&mut self) {
+        if let Self::Sack(r) = self {
+            r.forget_undo();
         }
     }
 

@@ -74,6 +74,7 @@ impl NewReno {
         };
         let (resent, held) = (self.resend.left, self.frto.holds());
         let spurious = self.frto.on_ack(FrtoAck {
+            tells: outcome.delivered > 0 || event.is_duplicate,
             advances: outcome.delivered > 0,
             covers_all: ack.at_or_after(self.point),
             // Without SACK only the second ACK tells (RFC 5682 2.1): new text followed the first.

@@ -32,6 +32,8 @@ pub(super) struct Rack {
     persists: u8,
     /// Where the last look at the segments ended, when they were too many for one.
     looked_up_to: u32,
+    /// And until when something before it waits.
+    waits_until: Instant,
     /// RACK.dsack_round: duplicates below this widen the window no further.
     widen_round: Option<SeqNum>,
 }
@@ -56,6 +58,7 @@ impl Default for Rack {
             widened: 0,
             persists: 0,
             looked_up_to: 0,
+            waits_until: Instant::ZERO,
             widen_round: None,
         }
     }
@@ -93,8 +96,8 @@ impl Rack {
     }
 
     /// The peer got something twice: the window was too small (RFC 8985 6.2 step 4).
-    pub(super) fn on_duplicate(&mut self, una: SeqNum, nxt: SeqNum) {
-        if self.widen_round.is_none_or(|round| una.at_or_after(round)) {
+    pub(super) fn on_duplicate(&mut self, nxt: SeqNum) {
+        if self.widen_round.is_none() {
             self.widen_round = Some(nxt);
             self.widened = self.widened.saturating_add(1);
             self.persists = WIDENED_FOR;
@@ -104,6 +107,11 @@ impl Rack {
     /// What was taken for the arrival of a retransmission was that of the first copy.
     pub(super) fn forget_arrivals(&mut self) {
         self.rtt = UNKNOWN;
+    }
+
+    /// SND.UNA moves: a round that it passes is over.
+    pub(super) fn on_advance(&mut self, una: SeqNum) {
+        self.widen_round = self.widen_round.filter(|round| una.before(*round));
     }
 
     /// A recovery is over.
@@ -123,12 +131,16 @@ impl Rack {
         board: &mut Scoreboard,
         window: Duration,
     ) -> Duration {
-        let mut wait = Duration::ZERO;
         if self.rtt == UNKNOWN {
-            return wait;
+            return Duration::ZERO;
         }
         let patience = self.patience(window);
         let mut index = std::mem::take(&mut self.looked_up_to).min(board.segments());
+        // What was looked at before may wait as well.
+        let mut wait = match index {
+            0 => Duration::ZERO,
+            _ => self.waits_until.since(now),
+        };
         for _ in 0..SEGMENTS_PER_LOOK {
             let Some(segment) = board.get(pool, index) else {
                 return wait;
@@ -155,6 +167,7 @@ impl Rack {
             index = board.next_after(pool, index, &segment);
         }
         self.looked_up_to = index;
+        self.waits_until = now + wait;
         // The rest is looked at soon, though no ACK comes.
         wait.max(NEXT_LOOK)
     }

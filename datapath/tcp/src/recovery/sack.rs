@@ -144,17 +144,19 @@ impl SackRecovery {
         let mut twice = None;
         for (nth, block) in event.blocks.as_slice().iter().enumerate() {
             let enclosing = event.blocks.as_slice().get(1);
-            if nth == 0 && is_duplicate(block, una, enclosing) {
+            if nth == 0 && is_duplicate(block, event.said, enclosing) {
                 twice = Some(block);
             } else if is_plausible(block, una, flight.right) {
                 self.board.on_sack(pool, *block, &mut arrived);
             }
         }
+        self.rack.on_advance(una);
         if twice.is_some() {
-            self.rack.on_duplicate(una, flight.right);
+            self.rack.on_duplicate(flight.right);
         }
         let spurious = twice.is_some_and(|block| self.explain(block));
         let late = self.frto.on_ack(FrtoAck {
+            tells: ack.after(flight.left) || event.is_duplicate || delivered > 0,
             advances: ack.after(flight.left),
             covers_all: ack.at_or_after(self.point),
             original,
@@ -304,6 +306,10 @@ impl SackRecovery {
         self.resent_others = false;
     }
 
+    pub(super) const fn forget_undo(&mut self) {
+        self.unexplained = 0;
+    }
+
     pub(super) const fn resent_only_first(&self) -> bool {
         !self.resent_others
     }
@@ -369,9 +375,11 @@ impl SackRecovery {
         if outcome.found_loss && self.phase == Phase::Open {
             self.phase = Phase::FastRecovery;
             self.point = event.flight.right;
-            self.probe = None;
+            let probed = self.probe.take().is_some_and(|probe| probe.resent);
             self.prr = Prr::begin(flight, in_flight, event.smss);
             self.count_from(una);
+            // The copy that was the probe may have come twice as well.
+            self.unexplained = u16::from(probed);
             outcome.loss = Some(flight);
         }
     }

@@ -60,6 +60,7 @@ impl Sender {
         }
         let event = AckEvent {
             ack: SeqNum::new(ack),
+            said: SeqNum::new(ack),
             blocks: sack,
             ..self.look()
         };
@@ -72,6 +73,7 @@ impl Sender {
         AckEvent {
             now: Instant::from_millis(self.now),
             ack: SeqNum::new(self.una),
+            said: SeqNum::new(self.una),
             flight: SeqRange {
                 left: SeqNum::new(self.una),
                 right: SeqNum::new(self.nxt),

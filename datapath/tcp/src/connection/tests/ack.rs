@@ -180,3 +180,18 @@ fn an_ack_of_its_own_is_not_answered() {
     assert_eq!(trace.dropped, None, "in the window, and empty");
     trace.after(1_000, &[]);
 }
+
+#[test]
+fn an_ack_that_is_owed_tells_of_holes_though_it_rides_on_old_text() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 win 60000 mss 1000 sackok");
+    trace.send(10_000);
+    trace.sent();
+    trace.pass(5);
+    // A hole in the peer's text, and one in ours, told in one segment.
+    trace.peer(". 1001+1000 ack 1 sack 1001-10001");
+    let sent = trace.sent();
+    assert!(
+        sent.iter().any(|line| line.contains("sack 1001-2001")),
+        "{sent:?}"
+    );
+}

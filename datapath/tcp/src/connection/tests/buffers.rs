@@ -7,6 +7,7 @@ use super::text;
 use crate::buffer::{BlockPool, Purpose};
 use crate::config::Config;
 use crate::limits::{BUFFER_MAX, RECEIVE_WINDOW_FIRST, SEND_BUFFER_FIRST};
+use crate::rtt::RttEstimator;
 
 /// Sends for `millis` milliseconds as much as there is room for.
 fn pump(pair: &mut Pair, millis: u64) {
@@ -76,4 +77,19 @@ fn the_window_stays_within_the_share_of_a_small_pool() {
     pump(&mut pair, 1_000);
     let window = pair.server.connection.info().rcv_wnd;
     assert!(window <= 200 / 8 * 4_096 + RECEIVE_WINDOW_FIRST, "{window}");
+}
+
+#[test]
+fn the_window_grows_without_a_sample_of_the_round_trip() {
+    let mut pair = Pair::established(Config::default(), Config::default());
+    pair.delay = Duration::from_millis(50);
+    // As after a handshake of a cookie, or one in which the SYN-ACK went twice.
+    pair.server.connection.rtt = RttEstimator::new(&Config::default());
+    let chunk = text(100_000);
+    for _ in 0..400 {
+        pair.client.send(&chunk);
+        pair.run(20);
+    }
+    let arrived = pair.server.received.len();
+    assert!(arrived > 8_000_000, "{arrived}");
 }

@@ -1,7 +1,13 @@
 //! Explicit congestion notification: RFC 3168.
 
-use super::trace::{Trace, plain};
+use std::time::Duration;
+
+use super::pair::{End, PATH};
+use super::trace::{ISS, Trace, parse, plain};
 use crate::config::{Config, EcnMode};
+use crate::half_open::HalfOpen;
+use crate::negotiated::Path;
+use crate::time::Instant;
 
 const OFFER: &str = "SEW 0+0 win 60000 mss 1000 sackok";
 
@@ -156,4 +162,86 @@ fn a_loss_is_told_as_well() {
     trace.peer(". 1+0 ack 10001");
     let next = trace.sent();
     assert!(next[0].starts_with("W. 1"), "RFC 3168 6.1.2: {next:?}");
+}
+
+#[test]
+fn a_mark_counts_after_more_than_two_gigabytes() {
+    let config = Config {
+        send_buffer: 2 << 20,
+        ecn: EcnMode::Passive,
+        ..plain()
+    };
+    let path = Path {
+        mss: 65_000,
+        ..PATH
+    };
+    let mut now = Instant::from_millis(1_000);
+    let syn = parse("SEW 0+0 win 60000 mss 65000 ws 10", 60_000);
+    let half_open = HalfOpen::new(now, &syn.header, &config, ISS, 0);
+    let mut server = End::new(half_open.accept(now, config, path));
+    let mut ack = parse(". 1+0 ack 1", 60_000);
+    server.on(now, &ack);
+    let chunk = vec![0; 65_536];
+    let mut arrived = 0_u64;
+    while arrived < (2 << 30) + (1 << 20) {
+        server.send(&chunk);
+        while let Some(outgoing) = server.connection.poll_segment(now, &mut server.pool) {
+            arrived += outgoing.text_len() as u64;
+        }
+        now = now + Duration::from_micros(50);
+        ack.header.ack = ISS + 1 + arrived as u32;
+        server.on(now, &ack);
+    }
+    for _ in 0..4 {
+        server.send(&chunk);
+    }
+    while server.poll(now).is_some() {}
+    let mut marked = parse("E. 1+0 ack 1", 60_000);
+    marked.header.ack = ack.header.ack + 65_000;
+    server.on(now, &marked);
+    assert!(server.connection.info().ssthresh.is_some());
+}
+
+#[test]
+fn a_duplicate_does_not_undo_a_mark() {
+    let config = Config {
+        ecn: EcnMode::Passive,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "SEW 0+0 win 60000 mss 1000 sackok");
+    trace.send(60_000);
+    assert_eq!(trace.sent().len(), 10);
+    trace.pass(5);
+    trace.peer(". 1+0 ack 1 sack 1001-10001");
+    trace.sent();
+    trace.pass(5);
+    trace.peer(". 1+0 ack 10001");
+    trace.sent();
+    let mut at = 10_001;
+    for _ in 0..12 {
+        trace.pass(5);
+        at += 3_000;
+        trace.peer(&format!(". 1+0 ack {at}"));
+        trace.sent();
+    }
+    let before = trace.end.connection.info();
+    trace.peer(&format!("E. 1+0 ack {}", at + 1_000));
+    trace.sent();
+    let marked = trace.end.connection.info();
+    assert!(marked.cwnd < before.cwnd, "{} {}", before.cwnd, marked.cwnd);
+    // The network has doubled a packet.
+    trace.peer(&format!(
+        ". 1+0 ack {} sack {}-{}",
+        at + 1_000,
+        at - 999,
+        at + 1
+    ));
+    let info = trace.end.connection.info();
+    assert_eq!(
+        (info.cwnd, info.ssthresh),
+        (marked.cwnd, marked.ssthresh),
+        "{} {:?}",
+        before.cwnd,
+        before.ssthresh
+    );
 }

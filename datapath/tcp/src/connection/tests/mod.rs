@@ -5,6 +5,7 @@ mod attacks;
 mod buffers;
 mod close;
 mod ecn;
+mod fast_open;
 mod half_open;
 mod icmp;
 mod keep_alive;

@@ -177,7 +177,7 @@ impl Pair {
             77,
         ));
         let syn = client.poll(now).expect("a SYN");
-        let half_open = HalfOpen::new(now, &syn.header, &server, SeqNum::new(5_000), 99);
+        let mut half_open = HalfOpen::new(now, &syn.header, &server, SeqNum::new(5_000), 99);
         let syn_ack = half_open.syn_ack(now, &server, PATH);
         client.on(now, &Sent::new(syn_ack, Vec::new()));
         let ack = client.poll(now).expect("an ACK");

@@ -1,9 +1,13 @@
 //! Loss: RFC 6298, RFC 5681, RFC 6582, RFC 3042, RFC 9293 3.8.3.
 
-use super::trace::{Trace, plain};
-use super::{CloseReason, Event};
+use std::time::Duration;
+
+use super::pair::{End, PATH};
+use super::trace::{ISS, Trace, line, parse, plain};
+use super::{CloseReason, Event, text};
 use crate::config::Config;
-use crate::time::Millis;
+use crate::half_open::HalfOpen;
+use crate::time::{Instant, Millis};
 
 fn server() -> Trace {
     Trace::server(plain())
@@ -322,4 +326,41 @@ fn a_probe_under_way_does_not_hold_back_what_timed_out() {
     trace.exchange(sack, &[]);
     trace.after(300, &["+200 . 1+1000 ack 1"]);
     trace.exchange(". 1+0 ack 1029", &["F. 1029+0 ack 1"]);
+}
+
+#[test]
+fn a_time_out_sends_the_first_segment_again() {
+    let millis = Duration::from_millis;
+    let mut now = Instant::from_millis(1_000);
+    let syn = parse("S 0+0 win 60000 mss 1000 sackok", 60_000);
+    let half_open = HalfOpen::new(now, &syn.header, &plain(), ISS, 77);
+    now = now + millis(150);
+    let mut end = End::new(half_open.accept(now, plain(), PATH));
+    end.on(now, &parse(". 1+0 ack 1", 60_000));
+    end.send(&text(1_000));
+    end.poll(now).expect("text");
+    now = now + millis(150);
+    end.on(now, &parse(". 1+0 ack 1001", 60_000));
+    // A segment every 40 ms, of which none arrives.
+    let start = now;
+    let mut log = Vec::new();
+    while now.since(start) < millis(2_000) {
+        let at = now.since(start).as_millis() as u64;
+        if at.is_multiple_of(40) && at < 400 {
+            end.send(&text(1_000));
+        }
+        end.connection.on_deadline(now, &mut end.pool);
+        while let Some(sent) = end.poll(now) {
+            log.push(format!("+{at} {}", line(&sent.header, sent.text.len())));
+        }
+        now = now + millis(1);
+    }
+    let rto = log
+        .iter()
+        .filter(|line| line.ends_with(" 1001+1000 ack 1"))
+        .nth(1);
+    assert!(
+        rto.is_some_and(|line| line.starts_with("+375 ") || line.starts_with("+376 ")),
+        "{log:#?}"
+    );
 }

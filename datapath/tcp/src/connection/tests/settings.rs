@@ -106,3 +106,19 @@ fn the_initial_window_can_be_set() {
     trace.send(10_000);
     assert_eq!(trace.sent().len(), 3);
 }
+
+#[test]
+fn settings_changed_while_a_corked_segment_is_in_flight_leave_it_a_timer() {
+    let config = Config {
+        cork: true,
+        ..plain()
+    };
+    let mut trace = Trace::server(config);
+    trace.send(100);
+    trace.after(250, &["+200 P. 1+100 ack 1"]);
+    trace.configure(|config| config.cork = false);
+    // Lost. It must come again.
+    assert_eq!(trace.end.connection.check(), Ok(()));
+    let again = trace.pass(10_000);
+    assert!(!again.is_empty(), "{again:?}");
+}

@@ -138,3 +138,67 @@ fn reordering_that_looked_like_a_loss_is_undone_by_the_echo() {
     assert!(cwnd >= before, "{cwnd}");
     assert_eq!((ssthresh, recovery), (None, "open"));
 }
+
+#[test]
+fn an_old_ack_that_was_overtaken_tells_of_no_duplicate() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 win 60000 mss 1000 sackok");
+    trace.send(20_000);
+    assert_eq!(trace.sent().len(), 10);
+    trace.pass(5);
+    trace.peer(". 1+0 ack 1 sack 1001-10001");
+    assert_eq!(trace.sent()[0], ". 1+1000 ack 1");
+    let lost = trace.end.connection.info().ssthresh;
+    assert!(lost.is_some());
+    trace.pass(5);
+    // The copy fills the hole. An ACK of before was overtaken.
+    trace.peer(". 1+0 ack 10001");
+    trace.sent();
+    trace.peer(". 1+0 ack 1 sack 1001-9001");
+    assert_eq!(trace.end.connection.info().ssthresh, lost);
+}
+
+#[test]
+fn a_duplicate_of_the_probe_does_not_make_a_loss_spurious() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 win 60000 mss 1000 sackok");
+    trace.send(1_000);
+    trace.sent();
+    trace.pass(20);
+    trace.peer(". 1+0 ack 1001");
+    trace.send(10_000);
+    assert_eq!(trace.sent().len(), 10);
+    let probe = trace.pass(60);
+    assert_eq!(probe, ["+10 P. 10001+1000 ack 1"]);
+    // The ACKs were late: the first segment is lost, all others are there.
+    trace.peer(". 1+0 ack 1001 sack 2001-11001");
+    let again = trace.sent();
+    assert_eq!(again, [". 1001+1000 ack 1"]);
+    let lost = trace.end.connection.info().ssthresh;
+    assert!(lost.is_some());
+    // The copy of the last segment comes twice.
+    trace.peer(". 1+0 ack 1001 sack 10001-11001 sack 2001-11001");
+    assert_eq!(trace.end.connection.info().ssthresh, lost);
+}
+
+#[test]
+fn text_of_the_peer_does_not_end_f_rto() {
+    for syn in [
+        "S 0+0 win 60000 mss 1000 sackok",
+        "S 0+0 win 60000 mss 1000",
+    ] {
+        let mut trace = Trace::accepted(plain(), syn);
+        trace.send(20_000);
+        assert_eq!(trace.sent().len(), 10);
+        trace.pass(300);
+        assert_eq!(trace.end.connection.info().recovery, "loss");
+        trace.peer(". 1+10 ack 1");
+        trace.pass(50);
+        trace.peer(". 11+0 ack 1001");
+        let sent = trace.sent();
+        assert!(
+            !sent.iter().any(|line| line.starts_with(". 1001+")),
+            "RFC 5682 2.1 (2b): {sent:?}"
+        );
+        trace.peer(". 11+0 ack 2001");
+        assert_eq!(trace.end.connection.info().recovery, "open");
+    }
+}

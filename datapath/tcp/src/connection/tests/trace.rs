@@ -51,6 +51,7 @@ pub(super) fn plain() -> Config {
         receive_buffer: 256 << 10,
         // What it lets go is easy to tell.
         congestion: CongestionControl::NewReno,
+        pacing: false,
         ..Config::default()
     }
 }
@@ -107,7 +108,7 @@ impl Trace {
     fn handshake(config: Config, syn: &str, win: u16) -> Self {
         let now = Instant::from_millis(1_000);
         let syn = parse(syn, win);
-        let half_open = HalfOpen::new(now, &syn.header, &config, ISS, 77);
+        let mut half_open = HalfOpen::new(now, &syn.header, &config, ISS, 77);
         let syn_ack = half_open.syn_ack(now, &config, PATH);
         let mut trace = Self::new(now, half_open.accept(now, config, PATH));
         trace.win = win;

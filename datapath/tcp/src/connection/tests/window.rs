@@ -4,6 +4,7 @@ use super::pair::{End, Pair};
 use super::trace::{Trace, plain};
 use super::{CloseReason, Event, text};
 use crate::config::Config;
+use crate::state::State;
 use crate::time::Millis;
 
 fn small() -> Config {
@@ -132,7 +133,7 @@ fn a_fin_alone_probes_a_closed_window() {
     trace.expect(&[]);
     trace.after(200, &["+200 F. 1+0 ack 1"]);
     trace.exchange(". 1+0 ack 2 win 0", &[]);
-    assert_eq!(trace.state(), crate::state::State::FinWait2);
+    assert_eq!(trace.state(), State::FinWait2);
 }
 
 #[test]
@@ -384,4 +385,33 @@ fn a_window_that_opens_now_and_then_is_no_stall() {
         trace.peer(&format!(". 1+0 ack {} win 0", taken + 1));
     }
     assert_eq!(trace.events(), []);
+}
+
+#[test]
+fn a_probe_that_takes_the_last_byte_ends_the_probing() {
+    let mut trace = Trace::small_window(plain(), 2_000);
+    trace.send(2_001);
+    trace.expect(&[". 1+1000 ack 1", ". 1001+1000 ack 1"]);
+    trace.exchange(". 1+0 ack 2001 win 0", &[]);
+    trace.after(200, &["+200 P. 2001+1 ack 1"]);
+    trace.exchange(". 1+0 ack 2002 win 0", &[]);
+    let sent = trace.pass(600_000);
+    assert_eq!(trace.events(), []);
+    assert_eq!(trace.state(), State::Established);
+    assert_eq!(sent, [""; 0]);
+}
+
+#[test]
+fn a_fin_that_a_closed_window_takes_ends_the_probing() {
+    let mut trace = Trace::small_window(plain(), 2_000);
+    trace.send(2_000);
+    trace.expect(&[". 1+1000 ack 1", "P. 1001+1000 ack 1"]);
+    trace.exchange(". 1+0 ack 2001 win 0", &[]);
+    trace.shutdown();
+    trace.expect(&[]);
+    trace.after(200, &["+200 F. 2001+0 ack 1"]);
+    trace.exchange(". 1+0 ack 2002 win 0", &[]);
+    assert_eq!(trace.state(), State::FinWait2);
+    trace.pass(600_000);
+    assert_eq!(trace.events(), [], "HALF_CLOSED_IDLE is two hours");
 }
