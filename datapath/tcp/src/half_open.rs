@@ -174,7 +174,7 @@ impl HalfOpen {
         let window = u32::from(syn_ack.window.0);
         let seq = segment.header.seq;
         if segment.has(Flags::SYN) && seq == self.irs && !segment.has(Flags::RST) {
-            // The peer did not get our SYN-ACK, and which one it answers then is not known (MUST-18).
+            // The peer did not get our SYN-ACK, and which one it answers is not known (MUST-18).
             self.syn_at = Instant::NEVER;
             return HalfOpenVerdict::Reply(syn_ack);
         }

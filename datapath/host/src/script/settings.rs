@@ -21,9 +21,9 @@ pub(super) fn base() -> HostConfig {
 
 const NAMES: &str = "a setting: timestamps, sack, window_scaling, nagle, fast_open, pacing, \
     path_probing, user_timeout_option (on or off), delayed_ack, initial_rto, min_rto, \
-    user_timeout, stall_timeout, msl, fin_wait_2 (milliseconds), send_buffer, receive_buffer, quick_acks, \
-    initial_window, half_open, mtu (numbers), congestion, ecn, syn_cookies, or keep_alive with \
-    idle and interval in milliseconds and a count";
+    user_timeout, stall_timeout, msl, fin_wait_2 (milliseconds), send_buffer, receive_buffer, \
+    quick_acks, initial_window, half_open, mtu (numbers), congestion, ecn, syn_cookies, or \
+    keep_alive with idle and interval in milliseconds and a count";
 
 /// `set NAME VALUE`.
 pub(super) fn set(config: &mut HostConfig, words: &mut Words<'_>) -> Result<(), ParseError> {

@@ -75,8 +75,8 @@ impl<D: Device, A: App> Worker<D, A> {
         self.reply(&envelope, &syn_ack);
     }
 
-    /// What to do with a SYN. One that reopens what is in TIME-WAIT comes of a proven peer and frees
-    /// its place: as in Linux it gets an entry where there is room.
+    /// What to do with a SYN. One that reopens what is in TIME-WAIT comes of a proven peer and
+    /// frees its place: as in Linux it gets an entry where there is room.
     pub(super) fn admit(&mut self, tuple: &Tuple, reopens: bool) -> Admission {
         let Some(&listener) = self.listeners.find(&tuple.local) else {
             return Admission::Refuse;
