@@ -43,6 +43,8 @@ pub struct Config {
     pub keep_alive: Option<KeepAlive>,
     /// Congestion control: RFC 9293 3.8.2 (MUST-19) asks for RFC 5681, and allows others (MAY-18).
     pub congestion: CongestionControl,
+    /// How losses are found.
+    pub recovery: RecoveryConfig,
     /// Spread what may be sent over the round trip, where that is at least a millisecond. BBR does
     /// so in any case.
     pub pacing: bool,
@@ -115,6 +117,44 @@ impl CongestionControl {
             Self::Vegas => "vegas",
             Self::Bbr => "bbr",
         }
+    }
+}
+
+bitflags::bitflags! {
+    /// Parts of loss recovery that can be left out, to measure what each is worth. What the
+    /// handshake agrees upon has settings of its own: SACK, timestamps, ECN.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct RecoveryFeatures: u8 {
+        /// Tell what came twice, and heed it: RFC 2883.
+        const DSACK = 0x01;
+        /// Tail loss probes: RFC 8985 7.
+        const TAIL_PROBE = 0x02;
+        /// Find spurious time-outs by what is acknowledged after them: RFC 5682.
+        const F_RTO = 0x04;
+        /// Find spurious retransmissions by timestamps: RFC 3522.
+        const EIFEL = 0x08;
+    }
+}
+
+/// How losses are found, from the begin of a connection on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryConfig {
+    /// What of it is in use; all by default.
+    pub features: RecoveryFeatures,
+    /// Segments that may overtake another, at least 1, before it counts as lost: DupThresh of
+    /// RFC 8985 6.2 and RFC 5681 3.2, 3 by default.
+    pub reordering: u8,
+}
+
+impl RecoveryConfig {
+    /// Everything, and three segments.
+    pub const DEFAULT: Self = Self {
+        features: RecoveryFeatures::all(),
+        reordering: limits::DUPLICATE_ACK_THRESHOLD,
+    };
+
+    pub(crate) const fn uses(&self, feature: RecoveryFeatures) -> bool {
+        self.features.contains(feature)
     }
 }
 
@@ -197,6 +237,7 @@ impl Default for Config {
             fin_wait_2: Millis::from_secs(60),
             keep_alive: None,
             congestion: CongestionControl::default(),
+            recovery: RecoveryConfig::DEFAULT,
             pacing: true,
             syn_cookies: SynCookies::default(),
             fast_open: false,
@@ -233,6 +274,10 @@ impl Config {
             max_rto: self.max_rto.max(self.min_rto).max(Millis::from_secs(60)),
             syn_timeout: self.syn_timeout.max(Millis::from_secs(180)),
             initial_window: self.initial_window.max(1),
+            recovery: RecoveryConfig {
+                reordering: self.recovery.reordering.max(1),
+                ..self.recovery
+            },
             keep_alive: self.keep_alive.map(keep_alive),
             marking: Marking {
                 dscp: self.marking.dscp & 0x3F,

@@ -328,6 +328,11 @@ impl Rcv {
         !self.ranges.is_empty() || self.duplicate.is_some()
     }
 
+    /// What came twice is not told.
+    pub(crate) fn forget_duplicate(&mut self) {
+        self.duplicate = None;
+    }
+
     /// Gives back every block.
     pub(crate) fn clear(&mut self, pool: &mut BlockPool) {
         self.read = self.text_nxt();

@@ -6,6 +6,7 @@ use wirepath_wire::tcp::{Flags, SackBlock, SackBlocks, Segment, WindowScale};
 use super::verdict::Stop;
 use super::{CloseReason, Connection, DropReason, Pending};
 use crate::buffer::BlockPool;
+use crate::config::RecoveryFeatures;
 use crate::congestion::{AckSample, DeliverySample};
 use crate::limits::{HALF_CLOSED_IDLE, PEER_ACK_DELAY};
 use crate::recovery::{AckEvent, AckOutcome, Phase, Progress, PrrAck};
@@ -283,7 +284,12 @@ impl Connection {
         segment: &Segment<'_>,
         pool: &mut BlockPool,
     ) -> bool {
-        let Some(resent) = self.resent_ts.take().filter(|_| phase != Phase::Open) else {
+        let eifel = self.config.recovery.uses(RecoveryFeatures::EIFEL);
+        let Some(resent) = self
+            .resent_ts
+            .take()
+            .filter(|_| eifel && phase != Phase::Open)
+        else {
             return false;
         };
         let earlier = |echo: u32| echo != 0 && echo.wrapping_sub(resent).cast_signed() < 0;

@@ -2,12 +2,13 @@
 
 use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
-use wirepath_wire::tcp::{Flags, Header, Segment};
+use wirepath_wire::tcp::{Flags, Header, Segment, UnscaledWindow};
 
-use super::Connection;
+use super::{Connection, Outgoing};
 use crate::config::{Config, CongestionControl, EcnMode};
 use crate::rcv::AckDue;
 use crate::recovery::Phase;
+use crate::time::Instant;
 
 /// What a SYN says that offers it.
 pub(crate) const OFFER: Flags = Flags::ECE.union(Flags::CWR);
@@ -19,6 +20,8 @@ pub(super) struct EcnState {
     agreed: bool,
     /// A mark of the network is to be told until the peer has heard: RFC 3168 6.1.3.
     echoes: bool,
+    /// RCV.NXT before the marks changed, when an ACK of that was owed: RFC 8257 3.2.
+    owed_before: Option<SeqNum>,
     /// The peer is to be told that we have heard: RFC 3168 6.1.2.
     cwr_due: bool,
     /// SND.NXT when cwnd was last reduced: once a window is enough.
@@ -30,6 +33,7 @@ impl EcnState {
         Self {
             agreed: false,
             echoes: false,
+            owed_before: None,
             cwr_due: false,
             reduced_at: iss,
         }
@@ -77,6 +81,8 @@ impl Connection {
         if self.config.congestion == CongestionControl::Dctcp {
             if !segment.payload.is_empty() && marked != self.ecn.echoes {
                 // RFC 8257 3.2: an ACK at once with every change, and exactly what was marked.
+                let owes = self.rcv.ack_due != AckDue::No;
+                self.ecn.owed_before = owes.then_some(self.rcv.nxt);
                 self.ecn.echoes = marked;
                 self.rcv.ack_due = AckDue::Now;
             }
@@ -118,6 +124,23 @@ impl Connection {
         if self.ecn.echoes {
             header.flags |= Flags::ECE;
         }
+    }
+
+    /// RFC 8257 3.2: what came before the marks changed is acknowledged as it was marked.
+    pub(super) fn ack_before_change(&mut self, now: Instant) -> Option<Outgoing> {
+        let nxt = self.ecn.owed_before.take()?;
+        let due = self.rcv.ack_due;
+        let seq = self.snd.acceptable_seq(self.negotiated.snd_scale);
+        let mut outgoing = self.bare_segment(now, seq, Flags::ACK);
+        self.rcv.ack_due = due;
+        let header = &mut outgoing.header;
+        header.flags.set(Flags::ECE, !self.ecn.echoes);
+        // The edge stays where it was told.
+        let since = header.ack.bytes_since(nxt) >> self.negotiated.rcv_scale.shift();
+        let field = u32::from(header.window.0) + since;
+        header.window = UnscaledWindow(u16::try_from(field).unwrap_or(u16::MAX));
+        header.ack = nxt;
+        Some(outgoing)
     }
 
     /// New text may be marked, and says that cwnd was reduced. What is sent again may not

@@ -66,7 +66,7 @@ impl Connection {
         self.negotiated
             .on_syn(now, &syn.options, &self.config, self.path.link());
         self.congestion = Congestion::new(&self.config, self.effective_mss(), self.negotiated.sack);
-        self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack);
+        self.recovery = Recovery::new(self.snd.iss, self.negotiated.sack, self.config.recovery);
         self.agree_on_ecn(syn);
         let offered = u32::from(syn_window(&self.config).0);
         let most = self.negotiated.rcv_scale.bytes(UnscaledWindow(u16::MAX));
@@ -87,7 +87,7 @@ impl Connection {
             snd: Snd::new(iss),
             rcv: Rcv::new(config.receive_buffer, config.quick_acks),
             rtt: RttEstimator::new(&config),
-            recovery: Recovery::new(iss, false),
+            recovery: Recovery::new(iss, false, config.recovery),
             congestion: Congestion::new(&config, path.mss, config.sack),
             ecn: EcnState::new(iss),
             cwnd_limited: false,

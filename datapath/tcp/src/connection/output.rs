@@ -8,6 +8,7 @@ use super::ecn::OFFER;
 use super::open::syn_window;
 use super::{Connection, Pending};
 use crate::buffer::{BlockPool, Purpose, SeqRange};
+use crate::config::RecoveryFeatures;
 use crate::limits::{POOL_RETRY, SEGMENTS_IN_FLIGHT};
 use crate::rcv::AckDue;
 use crate::recovery::{Leaving, Phase};
@@ -51,7 +52,8 @@ impl Connection {
                 .or_else(|| self.early_text(now, pool))
                 .or_else(|| self.pure_ack(now, pool)),
             _ => self
-                .resend(now, pool)
+                .ack_before_change(now)
+                .or_else(|| self.resend(now, pool))
                 .or_else(|| self.tail_probe(now, pool))
                 .or_else(|| self.probe(now, pool))
                 .or_else(|| self.new_text(now, pool))
@@ -407,13 +409,16 @@ impl Connection {
 
     /// What arrived out of order or twice: RFC 2018, RFC 2883.
     fn tell_holes(&mut self, options: &mut Options, pool: &BlockPool) {
+        if !self.config.recovery.uses(RecoveryFeatures::DSACK) {
+            self.rcv.forget_duplicate();
+        }
         if self.negotiated.sack && self.rcv.has_news() {
             let most = SACK_BLOCKS[usize::from(self.negotiated.timestamps())];
             options.sack = self.rcv.sack_blocks(pool, most);
         }
     }
 
-    fn bare_segment(&mut self, now: Instant, seq: SeqNum, flags: Flags) -> Outgoing {
+    pub(super) fn bare_segment(&mut self, now: Instant, seq: SeqNum, flags: Flags) -> Outgoing {
         let mut options = Options {
             timestamps: self.negotiated.timestamps_option(now),
             ..Options::default()

@@ -22,6 +22,7 @@ use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::SackBlocks;
 
 use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
+use crate::config::RecoveryConfig;
 use crate::time::Instant;
 use new_reno::NewReno;
 use sack::SackRecovery;
@@ -136,11 +137,11 @@ pub(crate) enum Recovery {
 
 impl Recovery {
     /// Before anything is sent; `sack` as agreed upon.
-    pub(crate) fn new(iss: SeqNum, sack: bool) -> Self {
+    pub(crate) fn new(iss: SeqNum, sack: bool, config: RecoveryConfig) -> Self {
         if sack {
-            Self::Sack(SackRecovery::new(iss))
+            Self::Sack(SackRecovery::new(iss, config))
         } else {
-            Self::NewReno(NewReno::new(iss))
+            Self::NewReno(NewReno::new(iss, config))
         }
     }
 

@@ -5,11 +5,12 @@ use wirepath_wire::seq::SeqNum;
 use super::frto::{Frto, FrtoAck};
 use super::{AckEvent, AckOutcome, Phase, Progress};
 use crate::buffer::SeqRange;
-use crate::limits::DUPLICATE_ACK_THRESHOLD;
+use crate::config::{RecoveryConfig, RecoveryFeatures};
 
 /// The state of NewReno.
 #[derive(Debug)]
 pub(crate) struct NewReno {
+    config: RecoveryConfig,
     phase: Phase,
     duplicate_acks: u8,
     /// "recover" of RFC 6582: SND.NXT when the last loss was found.
@@ -24,12 +25,13 @@ pub(crate) struct NewReno {
 }
 
 impl NewReno {
-    pub(super) fn new(iss: SeqNum) -> Self {
+    pub(super) fn new(iss: SeqNum, config: RecoveryConfig) -> Self {
         let resend = SeqRange {
             left: iss,
             right: iss,
         };
         Self {
+            config,
             phase: Phase::Open,
             duplicate_acks: 0,
             point: iss,
@@ -111,7 +113,7 @@ impl NewReno {
             }
             // RFC 6582 3.2 step 2: not for what was in flight at an earlier loss.
             Phase::Open if self.point.after(flight.left) => None,
-            Phase::Open if self.duplicate_acks < DUPLICATE_ACK_THRESHOLD => {
+            Phase::Open if self.duplicate_acks < self.config.reordering => {
                 // Limited transmit, RFC 3042 2: each of the first two lets new text go.
                 self.departed = u32::from(self.duplicate_acks).saturating_mul(smss);
                 None
@@ -119,7 +121,7 @@ impl NewReno {
             Phase::Open => {
                 self.phase = Phase::FastRecovery;
                 self.point = flight.right;
-                self.departed = u32::from(DUPLICATE_ACK_THRESHOLD).saturating_mul(smss);
+                self.departed = u32::from(self.config.reordering).saturating_mul(smss);
                 self.resend_first(flight.left, smss);
                 Some(self.limited_from.bytes_since(flight.left))
             }
@@ -177,7 +179,8 @@ impl NewReno {
         self.departed = 0;
         self.duplicate_acks = 0;
         self.resend = flight;
-        self.frto.on_timeout(first);
+        self.frto
+            .on_timeout(first && self.config.uses(RecoveryFeatures::F_RTO));
         first
     }
 
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_third_duplicate_ack_resends_the_first_segment() {
-        let mut recovery = NewReno::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0), RecoveryConfig::DEFAULT);
         let sent = flight(1, 1_001);
         assert_eq!(recovery.on_duplicate_ack(sent, SMSS), None);
         assert_eq!(recovery.on_duplicate_ack(sent, SMSS), None);
@@ -235,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_partial_ack_resends_the_next_and_a_full_one_ends_it() {
-        let mut recovery = NewReno::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0), RecoveryConfig::DEFAULT);
         let third = (0..3)
             .map(|_| recovery.on_duplicate_ack(flight(1, 1_001), SMSS))
             .last();
@@ -256,7 +259,7 @@ mod tests {
 
     #[test]
     fn after_a_timeout_all_is_sent_again_in_order() {
-        let mut recovery = NewReno::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0), RecoveryConfig::DEFAULT);
         assert!(recovery.on_timeout(flight(1, 1_001)));
         assert_eq!(recovery.in_flight(1_000), 0);
         recovery.on_resent(SeqNum::new(101));
@@ -277,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_loss_after_three_gigabytes_without_one_is_found() {
-        let mut recovery = NewReno::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0), RecoveryConfig::DEFAULT);
         let gigabyte = 1 << 30;
         for nth in 1..=3 {
             recovery.on_ack(SeqNum::new(nth * gigabyte), gigabyte, SMSS);
@@ -289,7 +292,7 @@ mod tests {
 
     #[test]
     fn duplicate_acks_of_old_text_start_nothing() {
-        let mut recovery = NewReno::new(SeqNum::new(0));
+        let mut recovery = NewReno::new(SeqNum::new(0), RecoveryConfig::DEFAULT);
         recovery.on_timeout(flight(1, 1_001));
         recovery.on_ack(SeqNum::new(1_001), 1_000, SMSS);
         let again: Vec<bool> = (0..4)

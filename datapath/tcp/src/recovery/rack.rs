@@ -7,7 +7,6 @@ use wirepath_wire::seq::SeqNum;
 use super::scoreboard::Scoreboard;
 use super::sent_log::{Mark, SentSegment};
 use crate::buffer::BlockPool;
-use crate::limits::DUPLICATE_ACK_THRESHOLD;
 use crate::time::Instant;
 
 /// Recoveries that the reordering window stays widened: RFC 8985 6.2 step 4.
@@ -172,10 +171,10 @@ impl Rack {
         wait.max(NEXT_LOOK)
     }
 
-    /// RACK.reo_wnd: RFC 8985 6.2 step 4.
-    pub(super) fn reordering_window(&self, rtts: Rtts, in_recovery: bool, sacked: u32) -> Duration {
-        let enough = sacked >= u32::from(DUPLICATE_ACK_THRESHOLD);
-        if !self.reordering_seen && (in_recovery || enough) {
+    /// RACK.reo_wnd: RFC 8985 6.2 step 4. `certain` in a recovery, or when DupThresh segments have
+    /// overtaken what is missing.
+    pub(super) fn reordering_window(&self, rtts: Rtts, certain: bool) -> Duration {
+        if !self.reordering_seen && certain {
             return Duration::ZERO;
         }
         let quarters = u64::from(rtts.min / 4) * (u64::from(self.widened) + 1);

@@ -14,12 +14,14 @@ use super::scoreboard::Scoreboard;
 use super::sent_log::{Mark, SentSegment};
 use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, Report};
 use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
+use crate::config::{RecoveryConfig, RecoveryFeatures};
 use crate::limits::TAIL_PROBE_MIN;
 use crate::time::Instant;
 
 /// The state of recovery with SACK.
 #[derive(Debug)]
 pub(crate) struct SackRecovery {
+    config: RecoveryConfig,
     phase: Phase,
     /// SND.NXT when the last loss was found: RecoveryPoint of RFC 6675 4.
     point: SeqNum,
@@ -47,8 +49,9 @@ struct TailProbe {
 }
 
 impl SackRecovery {
-    pub(super) fn new(point: SeqNum) -> Self {
+    pub(super) fn new(point: SeqNum, config: RecoveryConfig) -> Self {
         Self {
+            config,
             phase: Phase::Open,
             point,
             board: Scoreboard::default(),
@@ -151,6 +154,7 @@ impl SackRecovery {
             }
         }
         self.rack.on_advance(una);
+        let twice = twice.filter(|_| self.config.uses(RecoveryFeatures::DSACK));
         if twice.is_some() {
             self.rack.on_duplicate(flight.right);
         }
@@ -210,7 +214,8 @@ impl SackRecovery {
         if self.phase == Phase::Open {
             self.count_from(flight.left);
         }
-        self.frto.on_timeout(first);
+        self.frto
+            .on_timeout(first && self.config.uses(RecoveryFeatures::F_RTO));
         self.timed_out_at = now;
         self.phase = Phase::Loss;
         self.point = flight.right;
@@ -223,7 +228,7 @@ impl SackRecovery {
             // RFC 2018 8: it has thrown away what it said it had.
             self.board.forget_sacks(pool);
         }
-        let window = self.rack.reordering_window(rtts, true, 0);
+        let window = self.rack.reordering_window(rtts, true);
         let patience = self.rack.patience(window);
         for index in 0..self.board.segments() {
             let Some(segment) = self.board.get(pool, index) else {
@@ -250,7 +255,10 @@ impl SackRecovery {
 
     /// Whether a tail loss probe makes sense: nothing else would tell of a loss.
     pub(super) fn may_probe(&self) -> bool {
-        self.phase == Phase::Open && self.probe.is_none() && !self.board.has_holes()
+        self.config.uses(RecoveryFeatures::TAIL_PROBE)
+            && self.phase == Phase::Open
+            && self.probe.is_none()
+            && !self.board.has_holes()
     }
 
     /// How many segments are in flight.
@@ -364,7 +372,8 @@ impl SackRecovery {
     ) {
         let in_recovery = self.phase != Phase::Open;
         let sacked = self.board.sacked_bytes() / event.smss.max(1);
-        let window = self.rack.reordering_window(event.rtts, in_recovery, sacked);
+        let certain = in_recovery || sacked >= self.config.reordering.into();
+        let window = self.rack.reordering_window(event.rtts, certain);
         let una = event.flight.left.latest(event.ack);
         let flight = event.flight.right.bytes_since(una);
         let before = self.board.in_flight(flight);

@@ -7,6 +7,7 @@ use wirepath_wire::tcp::{SackBlock, SackBlocks};
 
 use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, PrrAck, Recovery, Rtts};
 use crate::buffer::{BlockPool, SeqRange};
+use crate::config::RecoveryConfig;
 use crate::time::Instant;
 
 const SMSS: u32 = 1_000;
@@ -23,7 +24,7 @@ struct Sender {
 
 impl Sender {
     fn of(segments: u32) -> Self {
-        let recovery = Recovery::new(SeqNum::new(0), true);
+        let recovery = Recovery::new(SeqNum::new(0), true, RecoveryConfig::DEFAULT);
         let mut this = Self {
             recovery,
             pool: BlockPool::new(0),

@@ -1,7 +1,7 @@
 //! Retransmissions that were for nothing: F-RTO (RFC 5682), Eifel (RFC 3522, RFC 4015).
 
 use super::trace::{Trace, plain};
-use crate::config::Config;
+use crate::config::{Config, RecoveryConfig, RecoveryFeatures};
 
 fn info(trace: &Trace) -> (u32, Option<u32>, &'static str) {
     let info = trace.end.connection.info();
@@ -201,4 +201,40 @@ fn text_of_the_peer_does_not_end_f_rto() {
         trace.peer(". 11+0 ack 2001");
         assert_eq!(trace.end.connection.info().recovery, "open");
     }
+}
+
+/// All but one.
+fn without(feature: RecoveryFeatures) -> Config {
+    Config {
+        recovery: RecoveryConfig {
+            features: RecoveryFeatures::all().difference(feature),
+            ..RecoveryConfig::DEFAULT
+        },
+        ..plain()
+    }
+}
+
+#[test]
+fn without_f_rto_a_time_out_lets_old_text_go_after_its_ack() {
+    for syn in [SACK, NO_SACK] {
+        let mut trace = timed_out(without(RecoveryFeatures::F_RTO), syn);
+        trace.peer(". 1+0 ack 1001");
+        assert_eq!(trace.sent()[0], ". 1001+1000 ack 1", "{syn}");
+    }
+}
+
+#[test]
+fn without_tail_probes_the_end_of_a_flight_waits_for_the_timer() {
+    let mut trace = Trace::accepted(without(RecoveryFeatures::TAIL_PROBE), SACK);
+    trace.send(2_000);
+    trace.expect(&[". 1+1000 ack 1", "P. 1001+1000 ack 1"]);
+    assert_eq!(trace.pass(300)[0], "+200 . 1+1000 ack 1");
+}
+
+#[test]
+fn without_dsack_what_came_twice_is_not_told() {
+    let mut trace = Trace::accepted(without(RecoveryFeatures::DSACK), SACK);
+    trace.peer(". 1+1000 ack 1");
+    trace.pass(100);
+    trace.exchange(". 1+1000 ack 1", &[". 1+0 ack 1001"]);
 }
