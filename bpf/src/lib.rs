@@ -16,3 +16,6 @@ pub use attach::{Attachment, Mode};
 pub use error::SteerError;
 pub use steering::{AddressKind, Steering};
 pub use verdict::{Action, Counters, Verdict};
+
+/// Most endpoints that can be listened at: `MAX_LISTENERS` of `maps.h`.
+pub const MAX_LISTENERS: usize = 4096;

@@ -15,6 +15,7 @@ const STALL: Duration = Duration::from_secs(5);
 const ONE_PERCENT: Rates = Rates {
     drop: 10_000,
     duplicate: 10_000,
+    queues: 0,
 };
 
 #[test]

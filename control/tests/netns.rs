@@ -166,6 +166,7 @@ fn a_middle_loses_and_repeats_what_it_is_told_to() {
     let one_percent = Rates {
         drop: 10_000,
         duplicate: 10_000,
+        queues: 0,
     };
     ping(&network.client, Network::SERVER_V4);
     let faults = Fault::both_ways(&network, one_percent);
@@ -185,6 +186,7 @@ fn a_middle_loses_and_repeats_what_it_is_told_to() {
     to_server.set(Rates {
         drop: 1_000_000,
         duplicate: 0,
+        queues: 0,
     });
     let once = ["-q", "-c", "1", "-W", "0.2", server.as_str()];
     network

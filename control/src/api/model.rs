@@ -9,7 +9,7 @@ use wirepath_stack::worker::{FlowInfo, Holdings};
 use wirepath_tcp::connection::Info;
 use wirepath_tcp::state::State;
 
-use crate::runtime::Snapshot;
+use crate::runtime::{ControlPlane, Snapshot};
 
 /// A flow, as a line of `ss`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,8 +90,29 @@ pub struct Stats {
     pub time_wait: usize,
     /// Blocks of text in use now.
     pub blocks: usize,
+    /// Connections that the directory of several workers knows now.
+    pub known_connections: usize,
+    /// Times that a worker was stuck in one turn for a second or more.
+    pub stalls: u64,
+    /// Whole connections now, and connections established so far, by worker.
+    pub workers: Vec<WorkerStats>,
     /// Whether all frames are accounted for.
     pub frames_balance: bool,
+}
+
+/// What one worker has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerStats {
+    /// The queues that it owns.
+    pub queues: Vec<u32>,
+    /// Whole connections now.
+    pub open: usize,
+    /// Connections established since it started.
+    pub opened: u64,
+    /// Frames that it has handed over to others.
+    pub handed_over: u64,
+    /// Frames that others have handed over to it.
+    pub taken_over: u64,
 }
 
 impl From<&FlowInfo> for Flow {
@@ -134,9 +155,13 @@ impl From<&Info> for Details {
 }
 
 impl Stats {
-    /// All workers together.
+    /// All workers together, and what the control plane knows.
     #[must_use]
-    pub fn of(snapshots: &[Snapshot], steering: &BTreeMap<&'static str, u64>) -> Self {
+    pub fn of(
+        plane: &ControlPlane,
+        snapshots: &[Snapshot],
+        steering: &BTreeMap<&'static str, u64>,
+    ) -> Self {
         let mut counters = Counters::default();
         let mut holdings = Holdings::default();
         for snapshot in snapshots {
@@ -167,6 +192,20 @@ impl Stats {
             half_open: holdings.half_open,
             time_wait: holdings.time_wait,
             blocks: holdings.blocks,
+            known_connections: plane.known_connections(),
+            stalls: plane.stalls(),
+            workers: plane
+                .workers()
+                .iter()
+                .zip(snapshots)
+                .map(|(worker, snapshot)| WorkerStats {
+                    queues: worker.queues().to_vec(),
+                    open: snapshot.holdings.open,
+                    opened: snapshot.counters.opened,
+                    handed_over: snapshot.counters.handed_over,
+                    taken_over: snapshot.counters.taken_over,
+                })
+                .collect(),
             frames_balance: snapshots.iter().all(|snapshot| snapshot.frames_balance),
         }
     }

@@ -7,17 +7,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use wirepath_bpf::Steering;
 
 use super::model::{Flow, Stats};
 use super::socket::ControlSocket;
-use crate::runtime::{Runtime, WorkerHandle};
+use crate::runtime::{AskError, ControlPlane};
 
 /// What the API answers from.
 #[derive(Debug, Clone)]
 pub struct Server {
-    workers: Arc<[WorkerHandle]>,
-    steering: Arc<Steering>,
+    plane: Arc<ControlPlane>,
 }
 
 /// An answer, or a status with a sentence.
@@ -26,11 +24,8 @@ type Answer<T> = Result<Json<T>, (StatusCode, String)>;
 impl Server {
     /// An API for this server.
     #[must_use]
-    pub fn new(runtime: &Runtime) -> Self {
-        Self {
-            workers: runtime.workers().into(),
-            steering: runtime.steering(),
-        }
+    pub const fn new(plane: Arc<ControlPlane>) -> Self {
+        Self { plane }
     }
 }
 
@@ -48,7 +43,7 @@ pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
 
 async fn flows(State(server): State<Server>) -> Answer<Vec<Flow>> {
     let mut flows = Vec::new();
-    for worker in server.workers.iter() {
+    for worker in server.plane.workers() {
         let part = worker.flows().await.map_err(unavailable)?;
         flows.extend(part.iter().map(Flow::from));
     }
@@ -56,18 +51,15 @@ async fn flows(State(server): State<Server>) -> Answer<Vec<Flow>> {
 }
 
 async fn stats(State(server): State<Server>) -> Answer<Stats> {
-    let mut snapshots = Vec::new();
-    for worker in server.workers.iter() {
-        snapshots.push(worker.snapshot().await.map_err(unavailable)?);
-    }
-    let steering = server.steering.counters();
+    let snapshots = server.plane.snapshots().await.map_err(unavailable)?;
+    let steering = server.plane.steering().counters();
     let steering = steering.iter().flat_map(|counters| counters.iter());
     let steering = steering
         .map(|(verdict, count)| (verdict.name(), count))
         .collect();
-    Ok(Json(Stats::of(&snapshots, &steering)))
+    Ok(Json(Stats::of(&server.plane, &snapshots, &steering)))
 }
 
-fn unavailable(error: io::Error) -> (StatusCode, String) {
+fn unavailable(error: AskError) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))
 }

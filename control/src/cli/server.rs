@@ -42,7 +42,14 @@ pub(super) struct Args {
     /// What to do when there is nothing to do: look again at once, or sleep.
     #[arg(long, value_enum, default_value_t = IdleArg::Adaptive)]
     idle: IdleArg,
-    /// The core of the worker [default: wherever the kernel puts it].
+    /// The queues to serve, as 0,2,4-7 [default: all]. What is ours on the others is dropped.
+    #[arg(long, value_name = "LIST", value_parser = parse_queues)]
+    queues: Option<Queues>,
+    /// How many workers share the queues [default: one for each of --cores, or for each core there
+    /// is, but no more than queues].
+    #[arg(long, value_name = "COUNT")]
+    workers: Option<usize>,
+    /// The cores of the workers, one after the other [default: wherever the kernel puts them].
     #[arg(long, value_delimiter = ',')]
     cores: Vec<usize>,
     /// Seconds of silence after which a peer is asked whether it is there, or `off`.
@@ -105,6 +112,8 @@ enum CongestionArg {
     Dctcp,
     /// Gives way when round trips grow.
     Vegas,
+    /// Version 3: by a model of the path, and paced.
+    Bbr,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -140,6 +149,28 @@ fn parse_keep_alive(text: &str) -> Result<KeepAliveArg, String> {
     }
 }
 
+/// Numbers of queues.
+#[derive(Debug, Clone)]
+struct Queues(Vec<u32>);
+
+fn parse_queues(text: &str) -> Result<Queues, String> {
+    let number = |text: &str| {
+        let number = text.parse::<u16>().map(u32::from);
+        number.map_err(|error| format!("{text:?} is no queue: {error}"))
+    };
+    let mut queues = Vec::new();
+    for part in text.split(',') {
+        match part.split_once('-') {
+            None => queues.push(number(part)?),
+            Some((first, last)) => queues.extend(number(first)?..=number(last)?),
+        }
+    }
+    if queues.is_empty() {
+        return Err(format!("{text:?} names no queue"));
+    }
+    Ok(Queues(queues))
+}
+
 fn parse_connections(text: &str) -> Result<usize, String> {
     let range = 1..=16_777_216;
     let count = text.parse().map_err(|error| format!("{error}"))?;
@@ -172,6 +203,8 @@ impl Args {
                 },
                 ..Options::default()
             },
+            queues: self.queues.clone().map_or_else(Vec::new, |queues| queues.0),
+            workers: self.workers,
             cores: self.cores.clone(),
             idle: match self.idle {
                 IdleArg::Spin => Idle::Spin,
@@ -190,6 +223,7 @@ impl Args {
                     CongestionArg::Reno => CongestionControl::NewReno,
                     CongestionArg::Dctcp => CongestionControl::Dctcp,
                     CongestionArg::Vegas => CongestionControl::Vegas,
+                    CongestionArg::Bbr => CongestionControl::Bbr,
                 },
                 ecn: match self.ecn {
                     EcnArg::Off => EcnMode::Off,
@@ -225,13 +259,14 @@ async fn serve(args: &Args, service: Service) -> Result<(), Failure> {
     ];
     let runtime = Runtime::start(args.options(service)).await?;
     let control = ControlSocket::bind(args.control.as_deref(), &args.interface)?;
-    announce(&runtime, &control);
-    let state = api::Server::new(&runtime);
+    let plane = runtime.plane();
+    announce(&runtime, &control).await?;
+    let state = api::Server::new(runtime.plane());
     tokio::select! {
         signal = any(&mut ends) => tracing::info!("{signal}: closing connections"),
         () = runtime.failed() => tracing::error!("a worker has ended"),
         result = api::serve(&control, state) => result?,
-        () = runtime.watch() => {}
+        () = plane.watch() => {}
     }
     let interface = args.interface.as_str();
     let stopped = runtime.stop().await;
@@ -246,14 +281,18 @@ async fn any([interrupt, terminate]: &mut [Signal; 2]) -> &'static str {
 }
 
 /// Says that all is ready, to whoever listens: a server serves without a terminal as well.
-fn announce(runtime: &Runtime, control: &ControlSocket) {
+async fn announce(runtime: &Runtime, control: &ControlSocket) -> anyhow::Result<()> {
+    let plane = runtime.plane();
+    let listeners = plane.listeners().await?;
     let mut out = std::io::stdout().lock();
     let mode = runtime
         .mode()
         .map_or_else(String::new, |mode| format!(" in {mode} mode"));
-    for (endpoint, service) in runtime.endpoints() {
-        let (service, interface) = (service.name(), runtime.interface());
+    for listener in listeners {
+        let (endpoint, service) = (listener.endpoint, listener.service.name());
+        let interface = plane.interface();
         let _ = writeln!(out, "{service} at {endpoint} on {interface}{mode}");
     }
     let _ = writeln!(out, "control socket {}", control.path().display());
+    Ok(())
 }

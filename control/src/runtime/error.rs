@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use wirepath_bpf::SteerError;
 use wirepath_xdp::OpenError;
 
+use super::{AskError, ListenError};
+
 /// Why a server cannot start: what failed, on what, why, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,12 +31,29 @@ pub enum StartError {
         /// The cores there are.
         available: String,
     },
+    /// So many workers cannot share the queues.
+    #[error(
+        "{count} workers cannot share {queues} queues: give from 1 to {queues} with --workers, or \
+         more queues (`ethtool -L IFACE combined N`)"
+    )]
+    Workers {
+        /// The workers that were asked for.
+        count: usize,
+        /// The queues there are for them.
+        queues: usize,
+    },
+    /// A worker that was just started does not answer.
+    #[error(transparent)]
+    Worker(AskError),
     /// Another program of this host has the port.
     #[error(
         "port {} of {} is taken by another program of this host; `ss -tlnp sport = :{}` shows \
          which; stop it or choose another port", .0.port(), .0.ip(), .0.port()
     )]
     PortTaken(SocketAddr),
+    /// A listener makes no sense.
+    #[error("{0}")]
+    Listener(String),
     /// The kernel would not keep a port free.
     #[error("cannot reserve port {} of {}: {source}", endpoint.port(), endpoint.ip())]
     Reserve {
@@ -67,6 +86,17 @@ pub enum StartError {
     Steering(#[from] SteerError),
 }
 
+impl From<ListenError> for StartError {
+    fn from(error: ListenError) -> Self {
+        match error {
+            ListenError::Reserve(error) => error,
+            ListenError::Steering(error) => Self::Steering(error),
+            ListenError::Worker(error) => Self::Worker(error),
+            refused => Self::Listener(refused.to_string()),
+        }
+    }
+}
+
 impl StartError {
     /// Whether what was asked for is wrong, rather than the state of the machine.
     #[must_use]
@@ -77,6 +107,8 @@ impl StartError {
                 | Self::BadAddress(_)
                 | Self::NotEthernet(_)
                 | Self::NoSuchCore { .. }
+                | Self::Workers { .. }
+                | Self::Listener(_)
                 | Self::Device(
                     OpenError::NoSuchInterface(_)
                         | OpenError::NoSuchQueue { .. }

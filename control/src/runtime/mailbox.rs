@@ -1,32 +1,50 @@
-//! How the control thread talks to a worker: bounded queues there, one-time answers back.
+//! How the control thread talks to a worker: a bounded queue of errands there, one-time answers
+//! back.
 
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
 use tokio::sync::oneshot;
 use wirepath_apps::Services;
-use wirepath_device::{Device, Ledger};
+use wirepath_device::Ledger;
 use wirepath_stack::counters::Counters;
 use wirepath_stack::worker::{FlowInfo, Holdings, Worker};
 use wirepath_tcp::time::Instant;
-use wirepath_xdp::Waker;
+use wirepath_xdp::{Waker, XdpDevice};
+
+use super::hand_over::Room;
 
 /// A worker with all the services there are.
-pub(super) type Served<D> = Worker<D, Services>;
+pub(super) type Served = Worker<XdpDevice, Services>;
 
-/// Commands that wait for one worker; more are refused.
-const COMMANDS: usize = 64;
-/// Commands that a worker carries out in one turn.
-const COMMANDS_PER_TURN: usize = 4;
+/// Errands that wait for one worker; more are refused.
+const ERRANDS: usize = 64;
+/// Errands that a worker runs in one turn.
+const ERRANDS_PER_TURN: usize = 4;
+/// How long an answer may take: a worker that is stuck must not hold up whoever asks.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a worker is asked to do.
-pub(super) enum Command {
-    Snapshot(oneshot::Sender<Snapshot>),
-    Flows(oneshot::Sender<Vec<FlowInfo>>),
-    Drain,
-    AbortAll,
+/// Something to be done on the thread of a worker, between two turns.
+type Errand = Box<dyn FnOnce(Instant, &mut Served) + Send>;
+
+enum Command {
+    Run(Errand),
     End,
+}
+
+/// Why a worker has not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// Its queue of errands is full.
+    #[error("worker {0} has too many errands; try again")]
+    Busy(usize),
+    /// It has ended.
+    #[error("worker {0} has ended")]
+    Ended(usize),
+    /// It does not answer: something holds it up.
+    #[error("worker {0} has not answered for {ANSWER_WITHIN:?}; the log tells when it began")]
+    Stuck(usize),
 }
 
 /// What a worker says of itself.
@@ -47,66 +65,108 @@ pub struct Snapshot {
 /// A worker, seen from the control thread.
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
+    number: usize,
+    queues: Arc<[u32]>,
     commands: Arc<ArrayQueue<Command>>,
     waker: Waker,
+    rooms: Arc<[Room]>,
 }
 
 /// The worker's end.
 pub(super) struct Inbox(Arc<ArrayQueue<Command>>);
 
-/// A mailbox of a worker that `waker` wakes.
-pub(super) fn mailbox(waker: Waker) -> (WorkerHandle, Inbox) {
-    let commands = Arc::new(ArrayQueue::new(COMMANDS));
-    (
-        WorkerHandle {
-            commands: Arc::clone(&commands),
-            waker,
-        },
-        Inbox(commands),
-    )
+/// A mailbox of worker `number`, which owns `queues` and sleeps in `rooms`.
+pub(super) fn mailbox(
+    number: usize,
+    queues: Vec<u32>,
+    waker: Waker,
+    rooms: Arc<[Room]>,
+) -> (WorkerHandle, Inbox) {
+    let commands = Arc::new(ArrayQueue::new(ERRANDS));
+    let handle = WorkerHandle {
+        number,
+        queues: queues.into(),
+        commands: Arc::clone(&commands),
+        waker,
+        rooms,
+    };
+    (handle, Inbox(commands))
 }
 
 impl WorkerHandle {
+    /// Its number, from 0.
+    #[must_use]
+    pub const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The queues that it owns.
+    #[must_use]
+    pub fn queues(&self) -> &[u32] {
+        &self.queues
+    }
+
+    /// Its turns so far, and whether it sleeps: read without asking it.
+    #[must_use]
+    pub fn pulse(&self) -> (u64, bool) {
+        self.rooms[self.number].pulse()
+    }
+
     /// Its counters and holdings now.
     ///
     /// # Errors
-    /// The worker has ended, or has too many commands to carry out.
-    pub async fn snapshot(&self) -> io::Result<Snapshot> {
-        self.ask(Command::Snapshot).await
+    /// As [`ask`](Self::ask).
+    pub async fn snapshot(&self) -> Result<Snapshot, AskError> {
+        self.ask(|now, worker| Snapshot {
+            counters: worker.counters().clone(),
+            holdings: worker.holdings(),
+            ledgers: worker.ledgers().collect(),
+            frames_balance: worker.frames_balance(),
+            now,
+        })
+        .await
     }
 
     /// All its flows now.
     ///
     /// # Errors
-    /// As [`snapshot`](Self::snapshot).
-    pub async fn flows(&self) -> io::Result<Vec<FlowInfo>> {
-        self.ask(Command::Flows).await
+    /// As [`ask`](Self::ask).
+    pub async fn flows(&self) -> Result<Vec<FlowInfo>, AskError> {
+        self.ask(|_, worker| worker.flows().collect()).await
+    }
+
+    /// What `question` answers, on the worker's thread between two turns. It must be quick: the
+    /// connections wait meanwhile.
+    ///
+    /// # Errors
+    /// The worker has ended, has too many errands, or does not answer.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(Instant, &mut Served) -> T + Send + 'static,
+    ) -> Result<T, AskError> {
+        let (sender, receiver) = oneshot::channel();
+        // Whoever asked may be gone.
+        let errand = move |now, worker: &mut Served| drop(sender.send(question(now, worker)));
+        let pushed = self.commands.push(Command::Run(Box::new(errand)));
+        pushed.map_err(|_| AskError::Busy(self.number))?;
+        self.waker.wake();
+        match tokio::time::timeout(ANSWER_WITHIN, receiver).await {
+            Ok(answer) => answer.map_err(|_| AskError::Ended(self.number)),
+            Err(_) => Err(AskError::Stuck(self.number)),
+        }
     }
 
     /// Has it accept no more and close all connections.
     pub(super) fn drain(&self) {
-        self.tell(Command::Drain);
+        self.tell(Command::Run(Box::new(|now, worker| worker.drain(now))));
     }
 
     pub(super) fn abort_all(&self) {
-        self.tell(Command::AbortAll);
+        self.tell(Command::Run(Box::new(|now, worker| worker.abort_all(now))));
     }
 
     pub(super) fn end(&self) {
         self.tell(Command::End);
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> io::Result<T> {
-        let (sender, receiver) = oneshot::channel();
-        if self.commands.push(command(sender)).is_err() {
-            return Err(io::Error::other(
-                "the worker has too many commands to carry out",
-            ));
-        }
-        self.waker.wake();
-        receiver
-            .await
-            .map_err(|_| io::Error::other("the worker has ended"))
     }
 
     fn tell(&self, command: Command) {
@@ -129,28 +189,14 @@ impl Inbox {
     }
 
     /// Carries out what was asked, so much at a time. Whether the worker goes on.
-    pub(super) fn attend<D: Device>(&self, now: Instant, worker: &mut Served<D>) -> bool {
-        for _ in 0..COMMANDS_PER_TURN {
+    pub(super) fn attend(&self, now: Instant, worker: &mut Served) -> bool {
+        for _ in 0..ERRANDS_PER_TURN {
             match self.0.pop() {
                 None => break,
                 Some(Command::End) => return false,
-                Some(Command::Drain) => worker.drain(now),
-                Some(Command::AbortAll) => worker.abort_all(now),
-                // Whoever asked may be gone.
-                Some(Command::Snapshot(answer)) => drop(answer.send(snapshot(now, worker))),
-                Some(Command::Flows(answer)) => drop(answer.send(worker.flows().collect())),
+                Some(Command::Run(errand)) => errand(now, worker),
             }
         }
         true
-    }
-}
-
-fn snapshot<D: Device>(now: Instant, worker: &Served<D>) -> Snapshot {
-    Snapshot {
-        counters: worker.counters().clone(),
-        holdings: worker.holdings(),
-        ledgers: worker.ledgers().collect(),
-        frames_balance: worker.frames_balance(),
-        now,
     }
 }

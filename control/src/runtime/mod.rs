@@ -1,8 +1,11 @@
 //! A running server: XDP program, devices, worker threads, and the control thread that minds them.
 
+mod directory;
 mod error;
+mod hand_over;
 mod host;
 mod mailbox;
+mod plane;
 mod reservation;
 mod set_up;
 mod watch;
@@ -10,23 +13,22 @@ mod worker;
 
 pub use error::StartError;
 pub use host::{HostFacts, look};
-pub use mailbox::{Snapshot, WorkerHandle};
+pub use mailbox::{AskError, Snapshot, WorkerHandle};
+pub use plane::{ControlPlane, ListenError, ListenerInfo};
 pub use worker::Idle;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wirepath_apps::Service;
-use wirepath_bpf::{Attachment, Mode, Steering};
+use wirepath_bpf::{Attachment, Mode};
 use wirepath_stack::limits::Capacity;
 use wirepath_tcp::config::Config;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::Options;
-
-use reservation::Reservation;
 
 /// How long connections get to close in peace when the server stops.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -47,7 +49,12 @@ pub struct ServerOptions {
     pub mode: Option<Mode>,
     /// Sockets and frames.
     pub device: Options,
-    /// Cores for the workers; when empty, wherever the kernel puts them.
+    /// The queues to serve; when empty, all. What is ours on the others is dropped.
+    pub queues: Vec<u32>,
+    /// How many workers share the queues; `None` takes one for each core that is named, or for
+    /// each core there is, but no more than queues.
+    pub workers: Option<usize>,
+    /// Cores for the workers, one after the other; when empty, wherever the kernel puts them.
     pub cores: Vec<usize>,
     /// What a worker does when there is nothing to do.
     pub idle: Idle,
@@ -62,15 +69,10 @@ pub struct ServerOptions {
 /// A server that runs. Dropping it stops it at once; [`stop`](Self::stop) does so in peace.
 #[derive(Debug)]
 pub struct Runtime {
-    interface: String,
-    endpoints: Vec<(SocketAddr, Service)>,
-    workers: Vec<WorkerHandle>,
+    plane: Arc<ControlPlane>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
-    steering: Arc<Steering>,
     /// Taken away before the devices are closed.
     attachment: Option<Attachment>,
-    /// The ports that the kernel must not give away, until the end.
-    _reservations: Vec<Reservation>,
 }
 
 impl Runtime {
@@ -82,34 +84,16 @@ impl Runtime {
         set_up::start(options).await
     }
 
-    /// The interface it serves on.
+    /// What can be asked of it and changed, for as long as it runs.
     #[must_use]
-    pub fn interface(&self) -> &str {
-        &self.interface
-    }
-
-    /// Where it listens, and with what.
-    #[must_use]
-    pub fn endpoints(&self) -> &[(SocketAddr, Service)] {
-        &self.endpoints
+    pub fn plane(&self) -> Arc<ControlPlane> {
+        Arc::clone(&self.plane)
     }
 
     /// Where the XDP program runs.
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
         self.attachment.as_ref().map(Attachment::mode)
-    }
-
-    /// The workers, to be asked.
-    #[must_use]
-    pub fn workers(&self) -> &[WorkerHandle] {
-        &self.workers
-    }
-
-    /// The XDP program's maps and counters.
-    #[must_use]
-    pub fn steering(&self) -> Arc<Steering> {
-        Arc::clone(&self.steering)
     }
 
     /// Waits until a worker ends by itself, which none should.
@@ -125,9 +109,10 @@ impl Runtime {
     /// # Errors
     /// Why a worker had ended, if one had.
     pub async fn stop(mut self) -> std::io::Result<()> {
-        self.workers.iter().for_each(WorkerHandle::drain);
+        let workers = self.plane.workers();
+        workers.iter().for_each(WorkerHandle::drain);
         self.wait_until_closed(DRAIN).await;
-        self.workers.iter().for_each(WorkerHandle::abort_all);
+        workers.iter().for_each(WorkerHandle::abort_all);
         self.wait_until_closed(10 * LOOK).await;
         self.end()
     }
@@ -136,7 +121,7 @@ impl Runtime {
         let closed = async {
             loop {
                 let mut open = 0;
-                for worker in &self.workers {
+                for worker in self.plane.workers() {
                     let holdings = worker.snapshot().await.map(|snapshot| snapshot.holdings);
                     open += holdings.map_or(0, |holdings| holdings.open);
                 }
@@ -152,7 +137,7 @@ impl Runtime {
 
     fn end(&mut self) -> std::io::Result<()> {
         self.attachment = None;
-        self.workers.iter().for_each(WorkerHandle::end);
+        self.plane.workers().iter().for_each(WorkerHandle::end);
         let mut end = Ok(());
         for thread in self.threads.drain(..) {
             let panicked = |_| Err(std::io::Error::other("a worker has panicked"));

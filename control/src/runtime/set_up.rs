@@ -1,100 +1,192 @@
 //! From options to a running server, step by step. Each step is undone by dropping what it made.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
+use core_affinity::CoreId;
 use wirepath_apps::{Service, Services};
 use wirepath_bpf::{AddressKind, Mode, Steering};
-use wirepath_stack::limits::SOURCE_PORTS;
+use wirepath_stack::clock::MonotonicClock;
+use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
-use wirepath_stack::listeners::ListenerId;
+use wirepath_stack::peers::WorkerId;
 use wirepath_stack::worker::WorkerConfig;
-use wirepath_tcp::config::Config;
 use wirepath_tcp::isn::Secret;
+use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::ip;
-use wirepath_wire::tuple::Endpoint;
-use wirepath_xdp::{Interface, Options, XdpDevice, ZeroCopy};
+use wirepath_xdp::{Interface, OpenError, Options, XdpDevice, ZeroCopy};
 
-use super::mailbox::Served;
+use super::directory::Directory;
+use super::hand_over::{Colleagues, Room};
+use super::mailbox::{Served, WorkerHandle};
 use super::reservation::Reservation;
-use super::worker;
-use super::{Runtime, ServerOptions, StartError, host};
+use super::worker::{Idle, Seat};
+use super::{ControlPlane, Runtime, ServerOptions, StartError, host};
+
+/// Most workers of a server: what an entry of the directory has room for.
+const WORKERS_MAX: usize = 255;
 
 /// Hop limit of what we send, as Linux has it.
 const HOP_LIMIT: u8 = 64;
 
 pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError> {
-    let core = check_cores(&options.cores)?;
+    let cores = check_cores(&options.cores)?;
     let interface = Interface::find(&options.interface)?;
     let host = host::look(&interface).await?;
     let mac = host
         .mac
         .ok_or_else(|| StartError::NotEthernet(interface.name().to_owned()))?;
     let addresses = choose_addresses(&options, &host.addresses)?;
-    let endpoints = endpoints(&options, &addresses);
+    let queues = choose_queues(&options, &interface)?;
+    let count = count_workers(&options, queues.len())?;
     // Before the XDP program, whose driver would complain less clearly.
+    check_ports(&options, &addresses)?;
     XdpDevice::check(&interface, 0, &options.device)?;
-    let reservations = reserve(&addresses, &endpoints)?;
 
     let steering = Steering::load()?;
     let attachment = steering.attach(interface.name(), options.mode)?;
-    let devices = open_devices(&interface, &options.device, attachment.mode())?;
+    let mode = attachment.mode();
+    let mut devices = Vec::with_capacity(queues.len());
+    for queue in queues {
+        devices.push(open_device(&interface, queue, (&options.device, mode))?);
+    }
     for device in &devices {
         steering.set_socket(device.queue(), device.as_fd())?;
     }
-    // Last, so that no frame is ours before somebody takes it.
-    steer(&steering, &addresses, &endpoints)?;
-
     let config = WorkerConfig {
         capacity: options.capacity,
         secret: secret()?,
-        addresses,
+        addresses: addresses.clone(),
         checksums: options.checksums,
         hop_limit: HOP_LIMIT,
         source_ports: SOURCE_PORTS,
     };
-    let served = endpoints.clone();
-    let (handle, thread) = worker::spawn(core, options.idle, devices, move |devices| {
-        let mut worker = make_worker(config, &served, options.tcp);
-        devices
-            .into_iter()
-            .for_each(|device| worker.attach(device, mac));
-        worker
-    })?;
-    Ok(Runtime {
-        interface: options.interface,
-        endpoints,
-        workers: vec![handle],
-        threads: vec![thread],
-        steering: Arc::new(steering),
+    let seats = seats(devices, count, (&cores, options.idle));
+    let directory = Arc::new(Directory::with_capacity(count * flows(&options.capacity)));
+    let (workers, threads) = seat(seats, &config, (mac, &directory))?;
+    for local in &addresses {
+        steering.set_address(local.address, kind(local))?;
+    }
+    let plane = ControlPlane::new(
+        options.interface.clone(),
+        addresses,
+        options.tcp,
+        (workers, directory, steering),
+    );
+    // Undoes all, should a listener not be had.
+    let runtime = Runtime {
+        plane: Arc::new(plane),
+        threads,
         attachment: Some(attachment),
-        _reservations: reservations,
-    })
+    };
+    for (endpoint, service) in endpoints(&options, &runtime.plane.addresses) {
+        let listening = runtime.plane.listen(endpoint, service).await;
+        listening.map_err(StartError::from)?;
+    }
+    Ok(runtime)
 }
 
-/// Tells the XDP program what is ours.
-fn steer(
-    steering: &Steering,
-    addresses: &[LocalAddress],
-    endpoints: &[(SocketAddr, Service)],
-) -> Result<(), StartError> {
-    for local in addresses {
-        let kind = if local.owned {
-            AddressKind::Owned
-        } else {
-            AddressKind::Shared
+/// Starts the workers, each with its queues, and all of them knowing each other.
+#[expect(clippy::type_complexity, reason = "two lists of the same length")]
+fn seat(
+    seats: Vec<Seat>,
+    config: &WorkerConfig,
+    (mac, directory): (MacAddr, &Arc<Directory>),
+) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<io::Result<()>>>), StartError> {
+    let alone = seats.len() == 1;
+    let mut seated = (Vec::new(), Vec::new());
+    for seat in seats {
+        let colleagues = Colleagues {
+            me: WorkerId(seat.number as u8),
+            rooms: Arc::clone(&seat.rooms),
+            directory: Arc::clone(directory),
         };
-        steering.set_address(local.address, kind)?;
+        let config = config.clone();
+        let (handle, thread) = seat.take(move |devices| {
+            let mut worker = Served::new(config, Services::default());
+            for device in devices {
+                worker.attach(device, mac);
+            }
+            if !alone {
+                worker.join(Box::new(colleagues));
+            }
+            worker
+        })?;
+        seated.0.push(handle);
+        seated.1.push(thread);
     }
-    for (endpoint, _) in endpoints {
-        steering.add_listener(*endpoint)?;
-    }
-    Ok(())
+    Ok(seated)
 }
 
-/// The core of the first worker, if one was asked for.
-fn check_cores(cores: &[usize]) -> Result<Option<core_affinity::CoreId>, StartError> {
+/// Flows of a worker at most, of any kind.
+const fn flows(capacity: &Capacity) -> usize {
+    capacity.connections + capacity.half_open + capacity.time_wait
+}
+
+/// Deals the queues out to `count` workers, and the workers to the cores.
+fn seats(devices: Vec<XdpDevice>, count: usize, (cores, idle): (&[CoreId], Idle)) -> Vec<Seat> {
+    let mut dealt: Vec<Vec<XdpDevice>> = (0..count).map(|_| Vec::new()).collect();
+    for (nth, device) in devices.into_iter().enumerate() {
+        dealt[nth % count].push(device);
+    }
+    let rooms = dealt.iter().map(|devices| Room::new(devices[0].waker()));
+    let (rooms, clock): (Arc<[Room]>, _) = (rooms.collect(), MonotonicClock::start());
+    let seat = |(number, devices)| Seat {
+        number,
+        core: (!cores.is_empty()).then(|| cores[number % cores.len()]),
+        idle,
+        clock,
+        rooms: Arc::clone(&rooms),
+        devices,
+    };
+    dealt.into_iter().enumerate().map(seat).collect()
+}
+
+const fn kind(local: &LocalAddress) -> AddressKind {
+    if local.owned {
+        AddressKind::Owned
+    } else {
+        AddressKind::Shared
+    }
+}
+
+/// The queues asked for, or all.
+fn choose_queues(options: &ServerOptions, interface: &Interface) -> Result<Vec<u32>, StartError> {
+    let all = 0..interface.queues();
+    if options.queues.is_empty() {
+        return Ok(all.collect());
+    }
+    let mut queues = options.queues.clone();
+    queues.sort_unstable();
+    queues.dedup();
+    match queues.iter().find(|queue| !all.contains(queue)) {
+        None => Ok(queues),
+        Some(&queue) => Err(StartError::Device(OpenError::NoSuchQueue {
+            interface: interface.name().to_owned(),
+            queue,
+            queues: interface.queues(),
+        })),
+    }
+}
+
+/// As many workers as were asked for, or as there are cores and queues for.
+fn count_workers(options: &ServerOptions, queues: usize) -> Result<usize, StartError> {
+    let cores = match options.cores.len() {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        named => named,
+    };
+    let count = options.workers.unwrap_or_else(|| cores.min(queues));
+    if count == 0 || count > queues || count > WORKERS_MAX {
+        return Err(StartError::Workers { count, queues });
+    }
+    Ok(count)
+}
+
+/// The cores for the workers, if any were named.
+fn check_cores(cores: &[usize]) -> Result<Vec<CoreId>, StartError> {
     let available = core_affinity::get_core_ids().unwrap_or_default();
     let missing = cores
         .iter()
@@ -107,7 +199,7 @@ fn check_cores(cores: &[usize]) -> Result<Option<core_affinity::CoreId>, StartEr
             .join(",");
         return Err(StartError::NoSuchCore { core, available });
     }
-    Ok(cores.first().map(|&id| core_affinity::CoreId { id }))
+    Ok(cores.iter().map(|&id| CoreId { id }).collect())
 }
 
 /// All addresses of the interface, or those asked for; what the kernel does not have is owned.
@@ -153,25 +245,25 @@ fn endpoints(options: &ServerOptions, addresses: &[LocalAddress]) -> Vec<(Socket
         .collect()
 }
 
-/// On shared addresses the kernel must know that the ports are taken.
-fn reserve(
-    addresses: &[LocalAddress],
-    endpoints: &[(SocketAddr, Service)],
-) -> Result<Vec<Reservation>, StartError> {
-    let shared = |endpoint: &SocketAddr| {
-        addresses
-            .iter()
-            .any(|local| local.address == endpoint.ip() && !local.owned)
+/// Says early that the kernel has given a port away; it is taken when it is listened at.
+fn check_ports(options: &ServerOptions, addresses: &[LocalAddress]) -> Result<(), StartError> {
+    let owned = |address: &IpAddr| {
+        let mut owned = addresses.iter().filter(|local| local.owned);
+        owned.any(|local| local.address == *address)
     };
-    let endpoints = endpoints.iter().map(|(endpoint, _)| *endpoint);
-    endpoints.filter(shared).map(Reservation::take).collect()
+    for (endpoint, _) in endpoints(options, addresses) {
+        if !owned(&endpoint.ip()) {
+            Reservation::take(endpoint)?;
+        }
+    }
+    Ok(())
 }
 
-fn open_devices(
+fn open_device(
     interface: &Interface,
-    options: &Options,
-    mode: Mode,
-) -> Result<Vec<XdpDevice>, StartError> {
+    queue: u32,
+    (options, mode): (&Options, Mode),
+) -> Result<XdpDevice, StartError> {
     // The generic hook has only copies to give.
     let zero_copy = if mode == Mode::Skb && options.zero_copy == ZeroCopy::Auto {
         ZeroCopy::Off
@@ -182,22 +274,7 @@ fn open_devices(
         zero_copy,
         ..*options
     };
-    let open = |queue| XdpDevice::open(interface, queue, &options).map_err(StartError::from);
-    (0..interface.queues()).map(open).collect()
-}
-
-fn make_worker(
-    config: WorkerConfig,
-    endpoints: &[(SocketAddr, Service)],
-    tcp: Config,
-) -> Served<XdpDevice> {
-    let mut worker = Served::new(config, Services::default());
-    for (number, (endpoint, service)) in endpoints.iter().enumerate() {
-        let listener = ListenerId(number as u16);
-        worker.app_mut().set(listener, *service);
-        worker.listen(Endpoint::from(*endpoint), listener, tcp);
-    }
-    worker
+    Ok(XdpDevice::open(interface, queue, &options)?)
 }
 
 /// A new key from the kernel's randomness.

@@ -1,6 +1,7 @@
 //! The thread of a worker.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use wirepath_tcp::time::Instant;
 use wirepath_xdp::XdpDevice;
 
 use super::StartError;
+use super::hand_over::Room;
 use super::mailbox::{Inbox, Served, WorkerHandle, mailbox};
 
 /// How long an adaptive worker spins before it sleeps. Waking costs the peer about 4 us.
@@ -27,38 +29,60 @@ pub enum Idle {
     Adaptive,
 }
 
-/// Starts the thread of a worker on `core`, if one is named. `make` is called there with the
-/// devices: frames do not leave the thread that took them.
-pub(super) fn spawn(
-    core: Option<CoreId>,
-    idle: Idle,
-    devices: Vec<XdpDevice>,
-    make: impl FnOnce(Vec<XdpDevice>) -> Served<XdpDevice> + Send + 'static,
-) -> Result<(WorkerHandle, JoinHandle<io::Result<()>>), StartError> {
-    let failed = |source| StartError::System {
-        what: "start a worker thread",
-        source,
-    };
-    // Any device wakes the worker from its sleep on all.
-    let waker = devices.first().map(XdpDevice::waker);
-    let waker = waker.ok_or_else(|| failed(io::Error::other("there is no queue to serve")))?;
-    let (handle, inbox) = mailbox(waker);
-    let thread = std::thread::Builder::new().name("worker-0".to_owned());
-    let thread = thread.spawn(move || {
-        if let Some(core) = core {
-            core_affinity::set_for_current(core);
-        }
-        run(make(devices), &inbox, idle)
-    });
-    Ok((handle, thread.map_err(failed)?))
+/// A worker that is to be started.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) number: usize,
+    pub(super) core: Option<CoreId>,
+    pub(super) idle: Idle,
+    /// One for all workers: cookies and sequence numbers of one are good at another.
+    pub(super) clock: MonotonicClock,
+    pub(super) rooms: Arc<[Room]>,
+    /// Its queues.
+    pub(super) devices: Vec<XdpDevice>,
+}
+
+impl Seat {
+    /// Starts the thread. `make` is called there with the devices: frames do not leave the thread
+    /// that took them.
+    pub(super) fn take(
+        self,
+        make: impl FnOnce(Vec<XdpDevice>) -> Served + Send + 'static,
+    ) -> Result<(WorkerHandle, JoinHandle<io::Result<()>>), StartError> {
+        let failed = |source| StartError::System {
+            what: "start a worker thread",
+            source,
+        };
+        // Any device wakes the worker from its sleep on all.
+        let waker = self.devices.first().map(XdpDevice::waker);
+        let waker = waker.ok_or_else(|| failed(io::Error::other("there is no queue to serve")))?;
+        let queues = self.devices.iter().map(XdpDevice::queue).collect();
+        let rooms = Arc::clone(&self.rooms);
+        let (handle, inbox) = mailbox(self.number, queues, waker, rooms);
+        let thread = std::thread::Builder::new().name(format!("worker-{}", self.number));
+        let thread = thread.spawn(move || {
+            if let Some(core) = self.core {
+                core_affinity::set_for_current(core);
+            }
+            let room = &self.rooms[self.number];
+            let worker = make(self.devices);
+            run(worker, &inbox, room, (self.clock, self.idle))
+        });
+        Ok((handle, thread.map_err(failed)?))
+    }
 }
 
 /// Turns the worker until it is told to end.
-fn run(mut worker: Served<XdpDevice>, inbox: &Inbox, idle: Idle) -> io::Result<()> {
-    let clock = MonotonicClock::start();
+fn run(
+    mut worker: Served,
+    inbox: &Inbox,
+    room: &Room,
+    (clock, idle): (MonotonicClock, Idle),
+) -> io::Result<()> {
     let mut busy_at = clock.now();
     loop {
         let now = clock.now();
+        room.note_turn();
         let progress = worker.turn(now)?;
         if !inbox.attend(now, &mut worker) {
             return Ok(());
@@ -68,7 +92,10 @@ fn run(mut worker: Served<XdpDevice>, inbox: &Inbox, idle: Idle) -> io::Result<(
         if !progress.is_idle() || more || !inbox.is_empty() {
             busy_at = now;
         } else if idle == Idle::Adaptive && now.since(busy_at) >= SPIN {
-            worker.wait(nap(now, worker.next_deadline()))?;
+            if room.lie_down() {
+                worker.wait(nap(now, worker.next_deadline()))?;
+            }
+            room.get_up();
         }
     }
 }

@@ -17,6 +17,7 @@ struct rates {
 	__u32 drop_per_million;
 	__u32 duplicate_per_million;
 	__u32 duplicate_to; // interface index
+	__u32 queues; // to spread frames over, at random; 0 leaves them alone
 };
 
 struct counts {
@@ -59,6 +60,8 @@ int fault(struct __sk_buff *skb)
 		__sync_fetch_and_add(&count->dropped, 1);
 		return TC_ACT_SHOT;
 	}
+	if (rate->queues)
+		skb->queue_mapping = 1 + prandom() % rate->queues;
 	if (happens(rate->duplicate_per_million)) {
 		if (clone_redirect(skb, rate->duplicate_to, 0) == 0)
 			__sync_fetch_and_add(&count->duplicated, 1);

@@ -17,6 +17,9 @@ pub(crate) struct Rates {
     pub(crate) drop: u32,
     /// The frame arrives twice.
     pub(crate) duplicate: u32,
+    /// How many queues frames are spread over, each at random, whatever their flow; 0 leaves each
+    /// flow on one. No rate, but it changes in the same way.
+    pub(crate) queues: u32,
 }
 
 /// What has happened so far, in frames.
@@ -89,7 +92,7 @@ impl Fault {
 
     /// Changes the rates from the next frame on.
     pub(crate) fn set(&self, rates: Rates) {
-        let words = [rates.drop, rates.duplicate, self.duplicate_to];
+        let words = [rates.drop, rates.duplicate, self.duplicate_to, rates.queues];
         let value: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let map = self
             .object

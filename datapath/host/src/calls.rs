@@ -198,6 +198,7 @@ impl Host {
             Kind::Listening { queue, .. } => {
                 if let Some(local) = socket.local {
                     self.worker.unlisten(&local);
+                    self.worker.forget_listener(&local);
                 }
                 for waiting in queue {
                     let tuple = self.stream(waiting).map(|(tuple, _)| tuple);

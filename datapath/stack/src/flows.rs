@@ -124,6 +124,11 @@ impl<S> Flows<S> {
         }
     }
 
+    /// What stands for a tuple where several workers meet.
+    pub(crate) fn key(&self, tuple: &Tuple) -> u64 {
+        hash(&self.keyed, tuple)
+    }
+
     /// The flow of this tuple.
     pub(crate) fn find(&self, tuple: &Tuple) -> Option<FlowRef> {
         let hash = hash(&self.keyed, tuple);

@@ -11,6 +11,7 @@ mod flows;
 pub mod limits;
 pub mod link;
 pub mod listeners;
+pub mod peers;
 mod ports;
 mod slab;
 mod wheel;

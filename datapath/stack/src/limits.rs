@@ -28,6 +28,15 @@ pub const RESETS_PER_MILLISECOND: u32 = 64;
 /// Largest share of the batch that one device may fill in one turn.
 pub const RECEIVE_BATCH: usize = 64;
 
+/// Largest frame that a worker can hand over to another, in bytes.
+pub const HANDED_FRAME: usize = 4096;
+
+/// Frames handed over by others that one turn processes.
+pub const HANDED_PER_TURN: usize = 64;
+
+/// Turns in which a full batch came, after which timers fire all the same.
+pub const TURNS_WITHOUT_TIMERS: u32 = 64;
+
 /// Connections that may be open by a SYN alone at a time: RFC 7413 5.1.
 pub const FAST_OPENS: usize = 256;
 

@@ -18,6 +18,8 @@ pub struct Listener {
     pub id: ListenerId,
     /// Settings of the connections it accepts.
     pub config: Config,
+    /// Whether it accepts more; one that does not still ends the handshakes that it has begun.
+    pub(crate) accepts: bool,
 }
 
 /// Builds the keyed hash of a worker's tables, against chosen keys.
@@ -34,30 +36,73 @@ impl BuildHasher for Keyed {
 
 /// The listeners of one worker, by the endpoint they wait at.
 #[derive(Debug)]
-pub(crate) struct Listeners(HashMap<Endpoint, Listener, Keyed>);
+pub(crate) struct Listeners {
+    by_endpoint: HashMap<Endpoint, Listener, Keyed>,
+    /// Connections and handshakes of each, by its number.
+    held: Vec<usize>,
+}
 
 impl Listeners {
     pub(crate) fn new(secret: Secret) -> Self {
-        Self(HashMap::with_hasher(Keyed(secret)))
+        Self {
+            by_endpoint: HashMap::with_hasher(Keyed(secret)),
+            held: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, endpoint: Endpoint, listener: Listener) {
-        self.0.insert(endpoint, listener);
+        let number = usize::from(listener.id.0);
+        if self.held.len() <= number {
+            self.held.resize(number + 1, 0);
+        }
+        self.by_endpoint.insert(endpoint, listener);
     }
 
-    pub(crate) fn remove(&mut self, endpoint: &Endpoint) -> bool {
-        self.0.remove(endpoint).is_some()
+    /// Accepts no more. Whether it did.
+    pub(crate) fn close(&mut self, endpoint: &Endpoint) -> bool {
+        let listener = self.by_endpoint.get_mut(endpoint);
+        listener.is_some_and(|listener| std::mem::take(&mut listener.accepts))
+    }
+
+    pub(crate) fn remove(&mut self, endpoint: &Endpoint) {
+        self.by_endpoint.remove(endpoint);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.by_endpoint.clear();
     }
 
     pub(crate) fn find(&self, endpoint: &Endpoint) -> Option<&Listener> {
-        self.0.get(endpoint)
+        self.by_endpoint.get(endpoint)
+    }
+
+    /// Whether somebody waits at `endpoint` for connections.
+    pub(crate) fn accepts(&self, endpoint: &Endpoint) -> bool {
+        self.find(endpoint).is_some_and(|listener| listener.accepts)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Endpoint, &Listener)> {
-        self.0.iter()
+        self.by_endpoint.iter()
+    }
+
+    /// A flow of `listener` begins.
+    pub(crate) fn hold(&mut self, listener: ListenerId) {
+        if let Some(held) = self.held.get_mut(usize::from(listener.0)) {
+            *held += 1;
+        }
+    }
+
+    /// And ends.
+    pub(crate) fn let_go(&mut self, listener: ListenerId) {
+        if let Some(held) = self.held.get_mut(usize::from(listener.0)) {
+            debug_assert!(*held > 0, "listener {} lets go of too many", listener.0);
+            *held = held.saturating_sub(1);
+        }
+    }
+
+    /// How many flows it has.
+    pub(crate) fn held(&self, listener: ListenerId) -> usize {
+        let held = self.held.get(usize::from(listener.0));
+        held.copied().unwrap_or_default()
     }
 }

@@ -50,6 +50,9 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             Admission::Refuse => return,
         };
+        if !self.claim(&arrival.tuple) {
+            return;
+        }
         let secret = &self.config.secret;
         let mut iss = secret.isn(now, &arrival.tuple);
         if let Some(after) = after.filter(|&after| iss.at_or_before(after)) {
@@ -78,7 +81,8 @@ impl<D: Device, A: App> Worker<D, A> {
     /// What to do with a SYN. One that reopens what is in TIME-WAIT comes of a proven peer and
     /// frees its place: as in Linux it gets an entry where there is room.
     pub(super) fn admit(&mut self, tuple: &Tuple, reopens: bool) -> Admission {
-        let Some(&listener) = self.listeners.find(&tuple.local) else {
+        let listener = self.listeners.find(&tuple.local);
+        let Some(&listener) = listener.filter(|listener| listener.accepts) else {
             return Admission::Refuse;
         };
         if !self.has_room() {
@@ -103,9 +107,11 @@ impl<D: Device, A: App> Worker<D, A> {
 
     fn keep_half_open(&mut self, flow: HalfOpenFlow) {
         let deadline = flow.half_open.deadline();
+        let listener = flow.listener;
         let Ok(number) = self.flows.half_open.insert(flow) else {
             return;
         };
+        self.listeners.hold(listener);
         let timer = self
             .wheel
             .insert(deadline, FlowRef::HalfOpen(number).pack());
@@ -153,7 +159,14 @@ impl<D: Device, A: App> Worker<D, A> {
 
     pub(super) fn keep_open(&mut self, now: Instant, flow: OpenFlow<A::Session>) -> Option<u32> {
         let deadline = flow.connection.next_deadline().unwrap_or(Instant::NEVER);
-        let number = self.flows.open.insert(flow).ok()?;
+        let (tuple, listener) = (flow.tuple, flow.listener);
+        let Ok(number) = self.flows.open.insert(flow) else {
+            self.disown(&tuple);
+            return None;
+        };
+        if let Some(listener) = listener {
+            self.listeners.hold(listener);
+        }
         let timer = self.wheel.insert(deadline, FlowRef::Open(number).pack());
         if let Some(flow) = self.flows.open.get_mut(number) {
             flow.timer = timer;
@@ -163,9 +176,17 @@ impl<D: Device, A: App> Worker<D, A> {
         Some(number)
     }
 
-    pub(super) fn forget_half_open(&mut self, number: u32) -> Option<HalfOpenFlow> {
+    /// The handshake is given up.
+    pub(super) fn end_half_open(&mut self, number: u32) {
+        if let Some(flow) = self.forget_half_open(number) {
+            self.disown(&flow.tuple);
+        }
+    }
+
+    fn forget_half_open(&mut self, number: u32) -> Option<HalfOpenFlow> {
         self.flows.leave(FlowRef::HalfOpen(number));
         let flow = self.flows.half_open.remove(number)?;
+        self.listeners.let_go(flow.listener);
         self.wheel.remove(flow.timer);
         Some(flow)
     }

@@ -14,6 +14,7 @@ use wirepath_wire::ip::{self, Packet, Protocol, TrafficClass};
 use wirepath_wire::ndp::{self, Advertisement, Solicitation};
 
 use super::Worker;
+use super::ingress::Raw;
 use crate::app::App;
 use crate::flows::FlowRef;
 use crate::link::Link;
@@ -45,17 +46,18 @@ impl<D: Device, A: App> Worker<D, A> {
         now: Instant,
         link: Link,
         packet: &Packet<'_>,
+        raw: Raw<'_>,
     ) -> Result<(), Error> {
         match packet.header.source {
             IpAddr::V4(_) => match icmp::parse(packet)? {
                 icmp::Message::EchoRequest(echo) => self.on_echo(link, packet, &echo),
                 icmp::Message::EchoReply(_) => self.counters.drop_not_ours += 1,
-                icmp::Message::Report(report) => self.on_report(now, &report),
+                icmp::Message::Report(report) => self.on_report(now, &report, raw),
             },
             IpAddr::V6(_) => match icmpv6::parse(packet)? {
                 icmpv6::Message::EchoRequest(echo) => self.on_echo(link, packet, &echo),
                 icmpv6::Message::EchoReply(_) => self.counters.drop_not_ours += 1,
-                icmpv6::Message::Report(report) => self.on_report(now, &report),
+                icmpv6::Message::Report(report) => self.on_report(now, &report, raw),
                 icmpv6::Message::Neighbor(message) => self.on_ndp(link, packet, &message),
             },
         }
@@ -91,8 +93,11 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// An error about a segment of ours: RFC 9293 3.9.2.2 (MUST-54). What is half-open or over has
     /// nobody to tell.
-    fn on_report(&mut self, now: Instant, report: &Report) {
+    fn on_report(&mut self, now: Instant, report: &Report, raw: Raw<'_>) {
         let found = self.flows.find(&report.quote.tuple);
+        if found.is_none() && self.hand_over(&report.quote.tuple, raw) {
+            return;
+        }
         let flow = match found {
             Some(FlowRef::Open(number)) => self.flows.open.get_mut(number).zip(Some(number)),
             _ => None,

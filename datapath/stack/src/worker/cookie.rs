@@ -53,6 +53,9 @@ impl<D: Device, A: App> Worker<D, A> {
             self.counters.drop_connections_full += 1;
             return true;
         }
+        if !self.claim(&arrival.tuple) {
+            return true;
+        }
         let connection = entry.accept(now, listener.config, self.path_to(arrival));
         let flow = Self::accepted(arrival.tuple, arrival.link, listener.id, connection);
         if let Some(number) = self.keep_open(now, flow) {

@@ -27,6 +27,37 @@ pub(super) struct Arrival {
     ecn: Ecn,
 }
 
+/// A frame as it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The device that answers.
+    port: usize,
+    /// Whether another worker has handed it over.
+    pub(super) handed: bool,
+}
+
+impl<'a> Raw<'a> {
+    const fn received(port: usize, bytes: &'a [u8]) -> Self {
+        let handed = false;
+        Self {
+            bytes,
+            port,
+            handed,
+        }
+    }
+
+    /// What another worker has handed over: all queues are of one interface, and any answers.
+    pub(super) const fn handed(bytes: &'a [u8]) -> Self {
+        let (port, handed) = (0, true);
+        Self {
+            bytes,
+            port,
+            handed,
+        }
+    }
+}
+
 impl<D: Device, A: App> Worker<D, A> {
     /// Takes a batch from a device and processes it; returns how many frames it had.
     pub(super) fn receive(&mut self, now: Instant, port: usize) -> usize {
@@ -36,7 +67,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let received = self.ports[port].device.receive(&mut batch);
         if received > 0 {
             self.parse_all(now, port, &batch);
-            self.process_all(now, &batch);
+            self.process_all(now, port, &batch);
         }
         self.ports[port].put_back(batch);
         received
@@ -47,37 +78,57 @@ impl<D: Device, A: App> Worker<D, A> {
         for (number, frame) in batch.frames().iter().enumerate() {
             self.counters.frames_in += 1;
             self.counters.bytes_in += frame.bytes().len() as u64;
-            match self.parse(now, port, number, frame.bytes()) {
-                Ok(Some(arrival)) => self.arrivals.push(arrival),
-                Ok(None) => {}
-                Err(error) => self.counters.malformed[error.index()] += 1,
-            }
+            let arrival = self.read(now, number, Raw::received(port, frame.bytes()));
+            self.arrivals.extend(arrival);
         }
     }
 
-    fn process_all(&mut self, now: Instant, batch: &Batch<D::Frame>) {
+    fn process_all(&mut self, now: Instant, port: usize, batch: &Batch<D::Frame>) {
         for index in 0..self.arrivals.len() {
             let arrival = self.arrivals[index];
             let bytes = batch.frames()[arrival.frame].bytes();
-            let (start, len) = arrival.text;
-            let payload = bytes.get(start..start + len).unwrap_or_default();
-            let segment = Segment {
-                header: arrival.header,
-                payload,
-                ecn: arrival.ecn,
-            };
-            self.on_segment(now, &arrival, &segment);
+            self.process(now, &arrival, Raw::received(port, bytes));
         }
+    }
+
+    /// A frame that comes alone.
+    pub(super) fn receive_one(&mut self, now: Instant, raw: Raw<'_>) {
+        if let Some(arrival) = self.read(now, 0, raw) {
+            self.process(now, &arrival, raw);
+        }
+    }
+
+    /// Reads a frame, and counts one that makes no sense.
+    fn read(&mut self, now: Instant, number: usize, raw: Raw<'_>) -> Option<Arrival> {
+        let arrival = self.parse(now, number, raw);
+        arrival.unwrap_or_else(|error| {
+            self.counters.malformed[error.index()] += 1;
+            None
+        })
+    }
+
+    fn process(&mut self, now: Instant, arrival: &Arrival, raw: Raw<'_>) {
+        let flow = self.flows.find(&arrival.tuple);
+        if flow.is_none() && self.hand_over(&arrival.tuple, raw) {
+            return;
+        }
+        let (start, len) = arrival.text;
+        let segment = Segment {
+            header: arrival.header,
+            payload: raw.bytes.get(start..start + len).unwrap_or_default(),
+            ecn: arrival.ecn,
+        };
+        self.on_segment(now, flow, arrival, &segment);
     }
 
     /// Reads a frame. What is not TCP is answered here and now.
     fn parse(
         &mut self,
         now: Instant,
-        port: usize,
         number: usize,
-        bytes: &[u8],
+        raw: Raw<'_>,
     ) -> Result<Option<Arrival>, Error> {
+        let Raw { bytes, port, .. } = raw;
         let frame = ethernet::parse(bytes)?;
         let station = frame.header.destination;
         // A promiscuous interface also takes what is for other stations.
@@ -108,7 +159,7 @@ impl<D: Device, A: App> Worker<D, A> {
         match packet.header.protocol {
             Protocol::TCP => {}
             Protocol::ICMP | Protocol::ICMPV6 => {
-                return self.on_icmp(now, link, &packet).map(|()| None);
+                return self.on_icmp(now, link, &packet, raw).map(|()| None);
             }
             _ => {
                 self.counters.drop_not_ours += 1;

@@ -11,6 +11,7 @@ mod report;
 mod segment;
 mod serve;
 mod timers;
+mod together;
 
 pub use open::OpenError;
 pub use report::{FlowInfo, Holdings};
@@ -41,6 +42,7 @@ use crate::ports::SourcePorts;
 use crate::wheel::Wheel;
 use egress::Port;
 use ingress::Arrival;
+use together::Together;
 
 /// What a worker is made with.
 #[derive(Debug, Clone)]
@@ -100,6 +102,10 @@ pub struct Worker<D: Device, A: App> {
     early: usize,
     /// When a SYN was last answered with a cookie; `NEVER` at first.
     cookie_sent: Instant,
+    /// The other workers; `None` when there are none.
+    together: Option<Together>,
+    /// Consecutive turns in which timers waited for what has arrived.
+    turns_without_timers: u32,
     /// All connections are being closed: what comes is for nobody.
     draining: bool,
 }
@@ -152,6 +158,8 @@ impl<D: Device, A: App> Worker<D, A> {
             reset_budget: ResetBudget::default(),
             early: 0,
             cookie_sent: Instant::NEVER,
+            together: None,
+            turns_without_timers: 0,
             draining: false,
             config,
         }
@@ -163,20 +171,35 @@ impl<D: Device, A: App> Worker<D, A> {
             .push(Port::new(device, mac, self.config.hop_limit));
     }
 
-    /// Waits for connections to `endpoint` from now on.
+    /// Waits for connections to `endpoint` from now on, or by other settings.
     pub fn listen(&mut self, endpoint: Endpoint, id: ListenerId, config: Config) {
         self.listeners.add(
             endpoint,
             Listener {
                 id,
                 config: config.clamped(),
+                accepts: true,
             },
         );
     }
 
-    /// Accepts no more connections to `endpoint`; those it has go on. Whether it was listening.
+    /// Accepts no more connections to `endpoint`; those it has go on, as do handshakes. Whether it
+    /// was listening.
     pub fn unlisten(&mut self, endpoint: &Endpoint) -> bool {
-        self.listeners.remove(endpoint)
+        self.listeners.close(endpoint)
+    }
+
+    /// Connections and handshakes of a listener.
+    #[must_use]
+    pub fn held_by(&self, listener: ListenerId) -> usize {
+        self.listeners.held(listener)
+    }
+
+    /// Forgets a listener that accepts no more and has no handshakes.
+    pub fn forget_listener(&mut self, endpoint: &Endpoint) {
+        if !self.listeners.accepts(endpoint) {
+            self.listeners.remove(endpoint);
+        }
     }
 
     /// Stops accepting, and closes every connection with a FIN after what is queued. What peers
@@ -213,10 +236,20 @@ impl<D: Device, A: App> Worker<D, A> {
     /// When a device is gone for good.
     pub fn turn(&mut self, now: Instant) -> io::Result<Progress> {
         let mut progress = Progress::default();
+        let mut has_more = false;
         for port in 0..self.ports.len() {
-            progress.received += self.receive(now, port);
+            let received = self.receive(now, port);
+            has_more |= received >= limits::RECEIVE_BATCH;
+            progress.received += received;
         }
-        progress.fired = self.expire(now);
+        progress.received += self.receive_handed(now);
+        // Who was held up must not take for lost what waits in its rings.
+        if has_more && self.turns_without_timers < limits::TURNS_WITHOUT_TIMERS {
+            self.turns_without_timers += 1;
+        } else {
+            self.turns_without_timers = 0;
+            progress.fired = self.expire(now);
+        }
         progress.sent = self.emit(now);
         for port in &mut self.ports {
             port.flush()?;

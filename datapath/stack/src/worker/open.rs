@@ -114,6 +114,9 @@ impl<D: Device, A: App> Worker<D, A> {
             self.solicit(0, local, remote);
             return Err(OpenError::NeighborUnknown);
         };
+        if !self.claim(&tuple) {
+            return Err(OpenError::InUse);
+        }
         let secret = &self.config.secret;
         let (iss, ts_offset) = (secret.isn(now, &tuple), secret.ts_offset(&tuple));
         let path = self.ports[0].path(&tuple);

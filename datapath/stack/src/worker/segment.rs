@@ -18,8 +18,15 @@ use crate::app::App;
 use crate::flows::FlowRef;
 
 impl<D: Device, A: App> Worker<D, A> {
-    pub(super) fn on_segment(&mut self, now: Instant, arrival: &Arrival, segment: &Segment<'_>) {
-        match self.flows.find(&arrival.tuple) {
+    /// A segment of `flow`, or of none that this worker has.
+    pub(super) fn on_segment(
+        &mut self,
+        now: Instant,
+        flow: Option<FlowRef>,
+        arrival: &Arrival,
+        segment: &Segment<'_>,
+    ) {
+        match flow {
             Some(FlowRef::Open(number)) => self.on_open_flow(now, number, arrival, segment),
             Some(FlowRef::HalfOpen(number)) => self.on_half_open(now, number, arrival, segment),
             Some(FlowRef::TimeWait(number)) => self.on_time_wait(now, number, arrival, segment),
@@ -77,7 +84,7 @@ impl<D: Device, A: App> Worker<D, A> {
             .map(|found| found.config)
         else {
             // The listener is gone: RFC 9293 3.10.7.1.
-            self.forget_half_open(number);
+            self.end_half_open(number);
             return self.on_no_flow(now, arrival, segment);
         };
         let half_open = &mut flow.half_open;
@@ -87,9 +94,7 @@ impl<D: Device, A: App> Worker<D, A> {
             HalfOpenVerdict::Reply(header) => {
                 self.reply(&Envelope::of(arrival).marked(config.marking), &header);
             }
-            HalfOpenVerdict::Forget => {
-                self.forget_half_open(number);
-            }
+            HalfOpenVerdict::Forget => self.end_half_open(number),
             HalfOpenVerdict::Accept => {
                 let connection = half_open.accept(now, config, path);
                 if let Some(open) = self.promote(now, number, connection) {
@@ -142,7 +147,7 @@ impl<D: Device, A: App> Worker<D, A> {
             self.counters.drop_bad_source += 1;
             return;
         }
-        let listens = self.listeners.find(&arrival.tuple.local).is_some();
+        let listens = self.listeners.accepts(&arrival.tuple.local);
         if listens && !segment.has(Flags::ACK) && !segment.has(Flags::RST) {
             if segment.has(Flags::SYN) {
                 return self.on_syn(now, arrival, segment, None);

@@ -226,20 +226,26 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         self.wheel.remove(flow.timer);
-        if let Some(time_wait) = time_wait {
-            let (tuple, timer) = (flow.tuple, TimerId::NONE);
-            self.keep_time_wait(TimeWaitFlow {
+        if let Some(listener) = flow.listener {
+            self.listeners.let_go(listener);
+        }
+        let (tuple, timer) = (flow.tuple, TimerId::NONE);
+        match time_wait {
+            Some(time_wait) => self.keep_time_wait(TimeWaitFlow {
                 tuple,
                 timer,
                 time_wait,
-            });
+            }),
+            None => self.disown(&tuple),
         }
     }
 
     fn keep_time_wait(&mut self, flow: TimeWaitFlow) {
         let deadline = flow.time_wait.deadline();
+        let tuple = flow.tuple;
         let Ok(number) = self.flows.time_wait.insert(flow) else {
             self.counters.drop_time_wait_full += 1;
+            self.disown(&tuple);
             return;
         };
         let timer = self
@@ -255,6 +261,7 @@ impl<D: Device, A: App> Worker<D, A> {
         self.flows.leave(FlowRef::TimeWait(number));
         if let Some(flow) = self.flows.time_wait.remove(number) {
             self.wheel.remove(flow.timer);
+            self.disown(&flow.tuple);
         }
     }
 }

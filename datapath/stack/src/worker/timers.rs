@@ -51,7 +51,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let lives = config.filter(|config| flow.half_open.on_deadline(now, config));
         let Some(config) = lives else {
             self.counters.half_open_expired += 1;
-            self.forget_half_open(number);
+            self.end_half_open(number);
             return;
         };
         self.wheel.reschedule(flow.timer, flow.half_open.deadline());

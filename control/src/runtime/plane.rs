@@ -1,0 +1,324 @@
+//! The control plane of a running server: who listens, and the workers to be asked.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Mutex;
+use wirepath_apps::Service;
+use wirepath_bpf::{SteerError, Steering};
+use wirepath_stack::link::LocalAddress;
+use wirepath_stack::listeners::ListenerId;
+use wirepath_tcp::config::Config;
+use wirepath_wire::tuple::Endpoint;
+
+use super::directory::Directory;
+use super::mailbox::{AskError, WorkerHandle};
+use super::reservation::Reservation;
+use super::{Snapshot, StartError};
+
+/// Why a listener could not be added or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address is none that this server serves.
+    #[error("{0} is not served here; the server's addresses are {1}")]
+    NotServed(SocketAddr, String),
+    /// Somebody listens there already.
+    #[error("{0} is listened at already, by {1}")]
+    Taken(SocketAddr, &'static str),
+    /// Nobody listens there.
+    #[error("nobody listens at {0}")]
+    Unknown(SocketAddr),
+    /// There are as many as there can be.
+    #[error("there are {0} listeners, and can be no more")]
+    TooMany(usize),
+    /// The kernel would not let us have the port.
+    #[error(transparent)]
+    Reserve(#[from] StartError),
+    /// A worker did not answer.
+    #[error(transparent)]
+    Worker(#[from] AskError),
+    /// The XDP program could not be told.
+    #[error(transparent)]
+    Steering(#[from] SteerError),
+}
+
+/// One endpoint that is listened at, or was.
+#[derive(Debug)]
+struct Listening {
+    id: ListenerId,
+    service: Service,
+    /// Accepts no more, and waits for its connections to end.
+    closing: bool,
+    /// Keeps the kernel off the port.
+    _reservation: Option<Reservation>,
+}
+
+/// A listener, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerInfo {
+    /// Where it listens.
+    pub endpoint: SocketAddr,
+    /// What answers there.
+    pub service: Service,
+    /// Whether it accepts no more, and waits for its connections to end.
+    pub closing: bool,
+    /// Connections and handshakes it has, on all workers.
+    pub held: usize,
+}
+
+/// What can be asked of a running server, and changed while it runs.
+#[derive(Debug)]
+pub struct ControlPlane {
+    pub(super) interface: String,
+    pub(super) addresses: Vec<LocalAddress>,
+    /// Settings of the connections that listeners accept.
+    pub(super) tcp: Config,
+    pub(super) workers: Vec<WorkerHandle>,
+    pub(super) steering: Steering,
+    pub(super) directory: Arc<Directory>,
+    /// Times that a worker was stuck.
+    stalls: AtomicU64,
+    /// Held over every change, so that changes come one after the other.
+    listening: Mutex<BTreeMap<SocketAddr, Listening>>,
+}
+
+impl ControlPlane {
+    pub(super) fn new(
+        interface: String,
+        addresses: Vec<LocalAddress>,
+        tcp: Config,
+        (workers, directory, steering): (Vec<WorkerHandle>, Arc<Directory>, Steering),
+    ) -> Self {
+        Self {
+            interface,
+            addresses,
+            tcp,
+            workers,
+            steering,
+            directory,
+            stalls: AtomicU64::new(0),
+            listening: Mutex::default(),
+        }
+    }
+
+    /// The interface it serves on.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The workers, to be asked.
+    #[must_use]
+    pub fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
+    }
+
+    /// The XDP program's maps and counters.
+    #[must_use]
+    pub const fn steering(&self) -> &Steering {
+        &self.steering
+    }
+
+    /// Connections whose owner other workers can find: those of several workers.
+    #[must_use]
+    pub fn known_connections(&self) -> usize {
+        self.directory.len()
+    }
+
+    /// Times that a worker was stuck.
+    #[must_use]
+    pub fn stalls(&self) -> u64 {
+        self.stalls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_stall(&self) {
+        self.stalls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counters and holdings of each worker now.
+    ///
+    /// # Errors
+    /// A worker did not answer.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, AskError> {
+        let mut snapshots = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            snapshots.push(worker.snapshot().await?);
+        }
+        Ok(snapshots)
+    }
+
+    /// Has `service` wait at `endpoint`. When it returns every worker knows, and after them the XDP
+    /// program: no SYN is refused that comes later.
+    ///
+    /// # Errors
+    /// See [`ListenError`]; nothing has changed in that case.
+    pub async fn listen(&self, endpoint: SocketAddr, service: Service) -> Result<(), ListenError> {
+        let mut listening = self.listening.lock().await;
+        let known = listening.get_mut(&endpoint);
+        if let Some(known) = &known
+            && !known.closing
+        {
+            return Err(ListenError::Taken(endpoint, known.service.name()));
+        }
+        let local = self.local(endpoint)?;
+        let id = match &known {
+            Some(known) => known.id,
+            None => free_id(&listening)?,
+        };
+        let reservation = match listening.remove(&endpoint) {
+            Some(known) => known._reservation,
+            None if local.owned => None,
+            None => Some(Reservation::take(endpoint)?),
+        };
+        let entry = Listening {
+            id,
+            service,
+            closing: false,
+            _reservation: reservation,
+        };
+        listening.insert(endpoint, entry);
+        let told = self.tell_listen(endpoint, id, service).await;
+        let done = match told {
+            Ok(()) => self
+                .steering
+                .add_listener(endpoint)
+                .map_err(ListenError::from),
+            Err(error) => Err(error.into()),
+        };
+        if done.is_err() {
+            self.close(&mut listening, endpoint).await;
+        }
+        done
+    }
+
+    /// Has nobody wait at `endpoint` any more: SYNs are refused from now on, and connections go on
+    /// until they end.
+    ///
+    /// # Errors
+    /// Nobody listens there, or a worker did not answer.
+    pub async fn unlisten(&self, endpoint: SocketAddr) -> Result<(), ListenError> {
+        let mut listening = self.listening.lock().await;
+        let known = listening.get(&endpoint);
+        if known.is_none_or(|known| known.closing) {
+            return Err(ListenError::Unknown(endpoint));
+        }
+        self.close(&mut listening, endpoint).await;
+        self.forget_closed(&mut listening).await;
+        Ok(())
+    }
+
+    /// Who listens, in the order of addresses and ports.
+    ///
+    /// # Errors
+    /// A worker did not answer.
+    pub async fn listeners(&self) -> Result<Vec<ListenerInfo>, AskError> {
+        let listening = self.listening.lock().await;
+        let mut listeners = Vec::with_capacity(listening.len());
+        for (&endpoint, entry) in listening.iter() {
+            listeners.push(ListenerInfo {
+                endpoint,
+                service: entry.service,
+                closing: entry.closing,
+                held: self.held(entry.id).await?,
+            });
+        }
+        Ok(listeners)
+    }
+
+    /// Lets go of the ports that nobody listens at and that have no connection left.
+    pub(super) async fn tidy_up(&self) {
+        let mut listening = self.listening.lock().await;
+        self.forget_closed(&mut listening).await;
+    }
+
+    fn local(&self, endpoint: SocketAddr) -> Result<&LocalAddress, ListenError> {
+        let addresses = self.addresses.iter();
+        let names = || {
+            let names: Vec<_> = addresses
+                .clone()
+                .map(|local| local.address.to_string())
+                .collect();
+            names.join(", ")
+        };
+        addresses
+            .clone()
+            .find(|local| local.address == endpoint.ip())
+            .ok_or_else(|| ListenError::NotServed(endpoint, names()))
+    }
+
+    async fn tell_listen(
+        &self,
+        endpoint: SocketAddr,
+        id: ListenerId,
+        service: Service,
+    ) -> Result<(), AskError> {
+        let tcp = self.tcp;
+        for worker in &self.workers {
+            let listen = move |_, worker: &mut super::mailbox::Served| {
+                worker.app_mut().set(id, service);
+                worker.listen(Endpoint::from(endpoint), id, tcp);
+            };
+            worker.ask(listen).await?;
+        }
+        Ok(())
+    }
+
+    /// No worker accepts more at `endpoint`. One that does not answer is told all the same.
+    async fn close(&self, listening: &mut BTreeMap<SocketAddr, Listening>, endpoint: SocketAddr) {
+        if let Some(entry) = listening.get_mut(&endpoint) {
+            entry.closing = true;
+        }
+        for worker in &self.workers {
+            let unlisten = move |_, worker: &mut super::mailbox::Served| {
+                worker.unlisten(&Endpoint::from(endpoint))
+            };
+            if let Err(error) = worker.ask(unlisten).await {
+                tracing::warn!(%error, %endpoint, "a listener that is removed");
+            }
+        }
+    }
+
+    async fn forget_closed(&self, listening: &mut BTreeMap<SocketAddr, Listening>) {
+        let closing = listening.iter().filter(|(_, entry)| entry.closing);
+        let closing: Vec<_> = closing
+            .map(|(&endpoint, entry)| (endpoint, entry.id))
+            .collect();
+        for (endpoint, id) in closing {
+            if !matches!(self.held(id).await, Ok(0)) {
+                continue;
+            }
+            // The segments of its connections were ours up to here; now they are the kernel's.
+            if let Err(error) = self.steering.remove_listener(endpoint) {
+                tracing::warn!(%error, %endpoint, "a listener that is removed");
+                continue;
+            }
+            for worker in &self.workers {
+                let forget = move |_, worker: &mut super::mailbox::Served| {
+                    worker.forget_listener(&Endpoint::from(endpoint));
+                };
+                // Who does not answer forgets it later: the errand stays.
+                let _ = worker.ask(forget).await;
+            }
+            listening.remove(&endpoint);
+        }
+    }
+
+    async fn held(&self, id: ListenerId) -> Result<usize, AskError> {
+        let mut held = 0;
+        for worker in &self.workers {
+            held += worker.ask(move |_, worker| worker.held_by(id)).await?;
+        }
+        Ok(held)
+    }
+}
+
+/// The least number that no listener has.
+fn free_id(listening: &BTreeMap<SocketAddr, Listening>) -> Result<ListenerId, ListenError> {
+    let is_free = |id: &u16| !listening.values().any(|entry| entry.id.0 == *id);
+    let id = (0..wirepath_bpf::MAX_LISTENERS as u16).find(is_free);
+    id.map(ListenerId)
+        .ok_or(ListenError::TooMany(listening.len()))
+}

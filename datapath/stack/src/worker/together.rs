@@ -1,0 +1,94 @@
+//! One worker among several: connections are of one worker for life, and frames that the network
+//! card gave to another are handed over.
+
+use wirepath_device::Device;
+use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::Tuple;
+
+use super::Worker;
+use super::ingress::Raw;
+use crate::app::App;
+use crate::limits::{HANDED_FRAME, HANDED_PER_TURN};
+use crate::peers::{Claim, Peers};
+
+/// The way to the other workers, and room for a frame of theirs.
+pub(super) struct Together {
+    peers: Box<dyn Peers>,
+    /// Taken out while a frame in it is processed.
+    buffer: Vec<u8>,
+}
+
+impl<D: Device, A: App> Worker<D, A> {
+    /// Makes it one of several, before it has connections.
+    pub fn join(&mut self, peers: Box<dyn Peers>) {
+        self.together = Some(Together {
+            peers,
+            buffer: vec![0; HANDED_FRAME],
+        });
+    }
+
+    /// Makes the connection of `tuple` this worker's. Whether it is: another worker may have
+    /// accepted the same SYN this very moment.
+    pub(super) fn claim(&mut self, tuple: &Tuple) -> bool {
+        let Some(together) = &mut self.together else {
+            return true;
+        };
+        match together.peers.claim(self.flows.key(tuple)) {
+            Claim::Own => true,
+            Claim::Full => {
+                self.counters.directory_full += 1;
+                true
+            }
+            Claim::Of(_) => {
+                self.counters.drop_claimed += 1;
+                false
+            }
+        }
+    }
+
+    /// The connection of `tuple` is over.
+    pub(super) fn disown(&mut self, tuple: &Tuple) {
+        if let Some(together) = &mut self.together {
+            together.peers.release(self.flows.key(tuple));
+        }
+    }
+
+    /// Hands a frame that belongs to no flow here to the worker whose flow it is. Whether there is
+    /// one. What was handed over goes no further.
+    pub(super) fn hand_over(&mut self, tuple: &Tuple, raw: Raw<'_>) -> bool {
+        let Some(together) = self.together.as_mut().filter(|_| !raw.handed) else {
+            return false;
+        };
+        let Some(owner) = together.peers.owner(self.flows.key(tuple)) else {
+            return false;
+        };
+        if together.peers.hand_over(owner, raw.bytes) {
+            self.counters.handed_over += 1;
+        } else {
+            self.counters.drop_hand_over_full += 1;
+        }
+        true
+    }
+
+    /// Processes what other workers have handed over, so much at a time; returns how many frames.
+    pub(super) fn receive_handed(&mut self, now: Instant) -> usize {
+        for received in 0..HANDED_PER_TURN {
+            let Some(together) = &mut self.together else {
+                return 0;
+            };
+            let mut buffer = std::mem::take(&mut together.buffer);
+            let len = together.peers.take(&mut buffer);
+            if let Some(bytes) = len.and_then(|len| buffer.get(..len)) {
+                self.counters.taken_over += 1;
+                self.receive_one(now, Raw::handed(bytes));
+            }
+            if let Some(together) = &mut self.together {
+                together.buffer = buffer;
+            }
+            if len.is_none() {
+                return received;
+            }
+        }
+        HANDED_PER_TURN
+    }
+}
