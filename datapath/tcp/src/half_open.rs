@@ -170,43 +170,24 @@ impl HalfOpen {
     /// A segment of the peer: RFC 9293 3.10.7.4 in SYN-RECEIVED.
     #[must_use]
     pub fn on_segment(&mut self, segment: &Segment<'_>, syn_ack: Header) -> HalfOpenVerdict {
-        let rcv_nxt = self.irs + 1;
-        let window = u32::from(syn_ack.window.0);
         let seq = segment.header.seq;
-        if segment.has(Flags::SYN) && seq == self.irs && !segment.has(Flags::RST) {
+        let reset = segment.has(Flags::RST);
+        if segment.has(Flags::SYN) && !segment.has(Flags::ACK) && seq == self.irs && !reset {
             // The peer did not get our SYN-ACK, and which one it answers is not known (MUST-18).
             self.syn_at = Instant::NEVER;
             return HalfOpenVerdict::Reply(syn_ack);
         }
-        let inside = seq.at_or_after(rcv_nxt) && seq.before(rcv_nxt + window);
-        if !inside && segment.is_empty() {
+        let acceptable = self.is_acceptable(segment, u32::from(syn_ack.window.0));
+        if !acceptable && (segment.is_empty() || reset) {
             // No ACK answers an ACK, nor an RST that is not ours.
             return HalfOpenVerdict::Ignore;
         }
-        if segment.has(Flags::RST) {
-            // RFC 5961 3.2, without the challenge: the peer is not proven.
-            let exact = seq == rcv_nxt;
-            return if exact {
-                HalfOpenVerdict::Forget
-            } else {
-                HalfOpenVerdict::Ignore
-            };
+        if reset && seq == self.irs + 1 {
+            return HalfOpenVerdict::Forget;
         }
-        if !inside || segment.has(Flags::SYN) {
-            let header = Header {
-                seq: self.iss + 1,
-                ack: rcv_nxt,
-                ..syn_ack
-            };
-            let options = Options {
-                timestamps: syn_ack.options.timestamps,
-                ..Options::default()
-            };
-            return HalfOpenVerdict::Reply(Header {
-                flags: Flags::ACK,
-                options,
-                ..header
-            });
+        if !acceptable || reset || segment.has(Flags::SYN) {
+            // RFC 5961 3.2 and 4.2: who is there, and means it, resets at RCV.NXT.
+            return HalfOpenVerdict::Reply(self.ack(syn_ack));
         }
         if !segment.has(Flags::ACK) {
             return HalfOpenVerdict::Ignore;
@@ -217,6 +198,27 @@ impl HalfOpen {
                 .map_or(HalfOpenVerdict::Ignore, HalfOpenVerdict::Reply);
         }
         HalfOpenVerdict::Accept
+    }
+
+    /// RFC 9293 3.10.7.4, first step; the window is never zero.
+    fn is_acceptable(&self, segment: &Segment<'_>, window: u32) -> bool {
+        let nxt = self.irs + 1;
+        let inside = |seq: SeqNum| seq.at_or_after(nxt) && seq.before(nxt + window);
+        let last = || segment.end() - 1;
+        inside(segment.header.seq) || (!segment.is_empty() && inside(last()))
+    }
+
+    /// The ACK of a segment that is not acceptable, or a challenge.
+    fn ack(&self, syn_ack: Header) -> Header {
+        Header {
+            seq: self.iss + 1,
+            flags: Flags::ACK,
+            options: Options {
+                timestamps: syn_ack.options.timestamps,
+                ..Options::default()
+            },
+            ..syn_ack
+        }
     }
 
     /// The SYN-ACK was not answered in time: whether to send it again, or to forget the entry.

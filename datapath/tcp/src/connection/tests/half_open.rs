@@ -62,7 +62,8 @@ fn a_wrong_ack_is_reset_and_the_wait_goes_on() {
 #[test]
 fn only_an_exact_reset_ends_the_wait() {
     assert!(matches!(on("R 1+0"), HalfOpenVerdict::Forget));
-    ignores("R 2+0");
+    replies("R 2+0", ". 1+0 ack 1");
+    replies("R -4+10", ". 1+0 ack 1");
     ignores("R 0+0");
     ignores("R 100000+0");
 }
@@ -74,6 +75,18 @@ fn text_outside_of_the_window_is_acknowledged_but_no_ack_of_an_ack() {
     replies("S 9+0 mss 1000", ". 1+0 ack 1");
     ignores(". 100000+0 ack 1");
     ignores(". 0+0 ack 1");
+}
+
+#[test]
+fn a_segment_counts_when_some_of_it_lies_in_the_window() {
+    assert!(matches!(on("P. -4+10 ack 1"), HalfOpenVerdict::Accept));
+    replies("P. -4+10 ack 77", "R 77+0");
+    ignores("P -4+10");
+}
+
+#[test]
+fn no_syn_ack_answers_a_syn_ack() {
+    replies("S. 0+0 ack 1 mss 1000", ". 1+0 ack 1");
 }
 
 #[test]
