@@ -65,11 +65,13 @@ impl Connection {
 
     /// The peer's SYN or SYN-ACK says whether it is in use: RFC 3168 6.1.1.
     pub(super) fn agree_on_ecn(&mut self, syn: &Header) {
-        self.ecn.agreed = if syn.flags.contains(Flags::ACK) {
-            self.offers_ecn() && syn.flags.intersection(OFFER) == Flags::ECE
-        } else {
-            takes_up(&self.config, syn)
-        };
+        // Who has sent a SYN that does not offer it must not mark.
+        let may = self.passive || self.offers_ecn();
+        self.ecn.agreed = may
+            && match syn.flags.contains(Flags::ACK) {
+                true => syn.flags.intersection(OFFER) == Flags::ECE,
+                false => takes_up(&self.config, syn),
+            };
     }
 
     /// What an acceptable segment says of the path to us: RFC 3168 6.1.3.
