@@ -41,6 +41,8 @@ pub(crate) struct Snd {
     pub(crate) iss: SeqNum,
     /// MAX.SND.WND: the largest window seen (RFC 5961 5.2, and silly-window avoidance).
     pub(crate) max_wnd: u32,
+    /// Bytes of text and FIN acknowledged so far, at most 2^32 - 1.
+    acked: u32,
     /// SND.UP: the number after the last urgent byte, or one that is acknowledged.
     pub(crate) up: SeqNum,
     /// Text from SND.UNA on.
@@ -64,6 +66,7 @@ impl Snd {
             wl2: SeqNum::default(),
             iss,
             max_wnd: 0,
+            acked: 0,
             up: iss,
             queue: ByteQueue::default(),
             queued: 0,
@@ -146,9 +149,10 @@ impl Snd {
         taken
     }
 
-    /// RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window.
+    /// RFC 5961 5.2 (MAY-12): neither beyond what was sent, nor older than a window, nor of what
+    /// was never sent (docs/decisions.md).
     pub(crate) fn may_acknowledge(&self, ack: SeqNum) -> bool {
-        let oldest = self.una - self.max_wnd;
+        let oldest = self.una - self.max_wnd.min(self.acked);
         ack.at_or_before(self.nxt) && ack.at_or_after(oldest)
     }
 
@@ -161,7 +165,9 @@ impl Snd {
     /// Everything before `ack` has arrived.
     pub(crate) fn acknowledge(&mut self, pool: &mut BlockPool, ack: SeqNum) {
         let fin_acked = self.fin == Fin::Queued && ack == self.end();
-        let text = ack.bytes_since(self.text_start()).min(self.queued);
+        let new = ack.bytes_since(self.text_start());
+        let text = new.min(self.queued);
+        self.acked = self.acked.saturating_add(new);
         self.queue.advance(pool, text);
         self.queued -= text;
         self.una = ack;

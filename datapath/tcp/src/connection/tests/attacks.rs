@@ -12,17 +12,35 @@ fn server() -> Trace {
 #[test]
 fn an_ack_counts_from_a_window_before_snd_una_to_snd_nxt() {
     let mut trace = server();
-    trace.send(3_000);
-    trace.sent();
-    trace.exchange(". 1+0 ack 3001", &[]);
-    for (ack, taken) in [
-        (3_001, true),
-        (3_002, false),
-        (-56_999, true),
-        (-57_000, false),
-    ] {
+    acknowledge_up_to(&mut trace, 63_001);
+    takes_acks(&mut trace, &[63_001, 3_001], &[63_002, 3_000]);
+}
+
+#[test]
+fn an_ack_of_bytes_that_were_never_sent_does_not_count() {
+    let mut trace = server();
+    takes_acks(&mut trace, &[1], &[0, -1_000]);
+    acknowledge_up_to(&mut trace, 3_001);
+    takes_acks(&mut trace, &[3_001, 1], &[0, -1_000]);
+}
+
+/// Sends up to there, 3,000 bytes at a time.
+fn acknowledge_up_to(trace: &mut Trace, end: i64) {
+    for end in (3_001..=end).step_by(3_000) {
+        trace.send(3_000);
+        trace.sent();
+        trace.exchange(&format!(". 1+0 ack {end}"), &[]);
+    }
+}
+
+#[track_caller]
+fn takes_acks(trace: &mut Trace, good: &[i64], bad: &[i64]) {
+    let good = good.iter().map(|ack| (ack, None));
+    let bad = bad
+        .iter()
+        .map(|ack| (ack, Some(DropReason::UnacceptableAck)));
+    for (ack, expected) in good.chain(bad) {
         trace.peer(&format!(". 1+0 ack {ack}"));
-        let expected = (!taken).then_some(DropReason::UnacceptableAck);
         assert_eq!(trace.dropped, expected, "RFC 5961 5.2: ACK {ack}");
     }
 }
