@@ -1,8 +1,9 @@
 //! The differences that docs/differential.md allows.
 
+use wirepath_host::script::flags::flag_of;
 use wirepath_wire::tcp::Flags;
 
-use super::probe::{Ack, Probe, Seq, Stand, TEXT, flag};
+use super::probe::{Ack, Probe, Seq, Stand, TEXT};
 
 /// What the document says.
 pub(crate) const DOCUMENT: &str = include_str!("../../../docs/differential.md");
@@ -111,7 +112,7 @@ fn flags(cell: &str) -> (Flags, Flags) {
             '!' => (&mut clear, letters.next().unwrap_or(letter)),
             letter => (&mut set, letter),
         };
-        *into |= flag(letter).unwrap_or_else(|| panic!("{letter} is no flag"));
+        *into |= flag_of(letter).unwrap_or_else(|| panic!("{letter} is no flag"));
     }
     (set, clear)
 }

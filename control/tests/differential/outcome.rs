@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use wirepath_host::script::flags::letters;
 use wirepath_tcp::state::State;
 use wirepath_wire::tcp::{Flags, Header};
 
-use super::probe::letters;
 use super::segment::Segment;
 
 /// A segment of the victim. Windows and options are left out.

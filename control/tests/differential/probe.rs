@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use wirepath_host::script::flags::letters;
 use wirepath_tcp::state::State;
 use wirepath_wire::tcp::Flags;
 
@@ -165,34 +166,6 @@ impl fmt::Display for Probe {
         let (seq, ack, len) = (self.seq.name(), self.ack.name(), self.text().len());
         write!(f, "{stand} | {flags} | {seq} | {ack} | {len}")
     }
-}
-
-const LETTERS: [(Flags, char); 8] = [
-    (Flags::SYN, 'S'),
-    (Flags::FIN, 'F'),
-    (Flags::RST, 'R'),
-    (Flags::PSH, 'P'),
-    (Flags::URG, 'U'),
-    (Flags::ECE, 'E'),
-    (Flags::CWR, 'W'),
-    (Flags::ACK, '.'),
-];
-
-/// Flags as in a packet script: docs/scripts.md.
-pub(crate) fn letters(flags: Flags) -> String {
-    let set = LETTERS.iter().filter(|(flag, _)| flags.contains(*flag));
-    let letters: String = set.map(|(_, letter)| letter).collect();
-    if letters.is_empty() {
-        "-".to_owned()
-    } else {
-        letters
-    }
-}
-
-/// The flag of a letter.
-pub(crate) fn flag(letter: char) -> Option<Flags> {
-    let found = LETTERS.iter().find(|(_, known)| *known == letter);
-    found.map(|(flag, _)| *flag)
 }
 
 /// Every probe, none twice, those of a stand together.

@@ -7,6 +7,7 @@ use wirepath_wire::icmp::{self, Cause};
 use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
 use wirepath_wire::tcp::{self, Flags};
 
+use super::flags::letters;
 use super::options::{Clocks, decode};
 use super::settings::{HOST, PEER};
 
@@ -15,17 +16,6 @@ pub(super) const HOST_PORT: u16 = 8_080;
 pub(super) const PEER_PORT: u16 = 5_000;
 /// Bytes of a TCP header without options.
 const HEADER_LEN: usize = 20;
-
-const LETTERS: [(Flags, char); 8] = [
-    (Flags::SYN, 'S'),
-    (Flags::FIN, 'F'),
-    (Flags::RST, 'R'),
-    (Flags::PSH, 'P'),
-    (Flags::URG, 'U'),
-    (Flags::ECE, 'E'),
-    (Flags::CWR, 'W'),
-    (Flags::ACK, '.'),
-];
 
 /// A segment as it is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,16 +152,6 @@ impl Wire {
         }
         debug_assert!(written.is_ok(), "a String takes all");
         line
-    }
-}
-
-fn letters(flags: Flags) -> String {
-    let set = LETTERS.iter().filter(|(flag, _)| flags.contains(*flag));
-    let letters: String = set.map(|(_, letter)| letter).collect();
-    if letters.is_empty() {
-        "-".to_owned()
-    } else {
-        letters
     }
 }
 

@@ -6,6 +6,7 @@ use wirepath_wire::icmp::{Cause, Unreachable};
 use wirepath_wire::ip::Ecn;
 use wirepath_wire::tcp::Flags;
 
+use super::flags::flag_of;
 use super::line::{Call, Expect, Line, Segment, Setting, What, When};
 use super::options::{self, Clocks};
 use super::settings;
@@ -210,18 +211,8 @@ fn parse_segment(words: &mut Words<'_>) -> Result<Segment, ParseError> {
     }
     let mut flags = Flags::empty();
     for letter in words.peek().chars() {
-        flags |= match letter {
-            'S' => Flags::SYN,
-            'F' => Flags::FIN,
-            'R' => Flags::RST,
-            'P' => Flags::PSH,
-            'U' => Flags::URG,
-            'E' => Flags::ECE,
-            'W' => Flags::CWR,
-            '.' => Flags::ACK,
-            '-' => Flags::empty(),
-            _ => return Err(words.fail("flags of S F R P U E W . or -")),
-        };
+        let known = flag_of(letter);
+        flags |= known.ok_or_else(|| words.fail("flags of S F R P U E W . or -"))?;
     }
     words.next();
     let (seq, len) = parse_range(words)?;
