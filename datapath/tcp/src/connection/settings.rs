@@ -26,7 +26,7 @@ impl Connection {
             self.arm_keep_alive(now);
         }
         if self.snd.wnd > 0 && self.timers.is_armed(Timer::Persist) {
-            // What was too small to send may now go.
+            // What was too small to send may now go; what went all the same must arrive.
             self.timers.disarm(Timer::Persist);
             if self.snd.una != self.snd.nxt {
                 self.arm_retransmit(now);

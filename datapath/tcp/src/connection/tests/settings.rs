@@ -57,6 +57,16 @@ fn a_cork_keeps_back_what_does_not_fill_a_segment_but_not_for_ever() {
 }
 
 #[test]
+fn text_that_a_cork_let_go_is_sent_again_though_the_cork_is_taken_off() {
+    let mut trace = Trace::server(plain());
+    trace.configure(|config| config.cork = true);
+    trace.send(100);
+    trace.after(200, &["+200 P. 1+100 ack 1"]);
+    trace.configure(|config| config.cork = false);
+    trace.after(300, &["+200 P. 1+100 ack 1"]);
+}
+
+#[test]
 fn the_first_acks_are_quick_until_text_goes_the_other_way() {
     let config = Config {
         quick_acks: 3,
