@@ -13,11 +13,11 @@ const NIL: u32 = u32::MAX;
 
 /// An entry of the wheel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TimerId(u32);
+pub struct TimerId(u32);
 
 impl TimerId {
     /// The entry of a flow that has none yet.
-    pub(crate) const NONE: Self = Self(NIL);
+    pub const NONE: Self = Self(NIL);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ struct Node {
 /// Entries sorted by deadline, coarser the farther away. Insertion, removal and expiry cost the
 /// same however many there are; nothing is allocated after it was made.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub struct Wheel {
     nodes: Vec<Node>,
     free: u32,
     heads: [u32; LEVELS * SLOTS],
@@ -43,7 +43,7 @@ pub(crate) struct Wheel {
 }
 
 impl Wheel {
-    pub(crate) fn with_capacity(entries: usize) -> Self {
+    pub fn with_capacity(entries: usize) -> Self {
         Self {
             nodes: Vec::with_capacity(entries),
             free: NIL,
@@ -54,7 +54,7 @@ impl Wheel {
     }
 
     /// A new entry that will fire for `owner` at `deadline`.
-    pub(crate) fn insert(&mut self, deadline: Instant, owner: u32) -> TimerId {
+    pub fn insert(&mut self, deadline: Instant, owner: u32) -> TimerId {
         let node = Node {
             deadline,
             owner,
@@ -77,21 +77,21 @@ impl Wheel {
 
     /// Makes the entry fire no later than `deadline`. A later one changes nothing: the owner is
     /// asked at the old time and says what it waits for now.
-    pub(crate) fn bring_forward(&mut self, id: TimerId, deadline: Instant) {
+    pub fn bring_forward(&mut self, id: TimerId, deadline: Instant) {
         if deadline < self.nodes[id.0 as usize].deadline {
             self.reschedule(id, deadline);
         }
     }
 
     /// Makes the entry fire at `deadline`.
-    pub(crate) fn reschedule(&mut self, id: TimerId, deadline: Instant) {
+    pub fn reschedule(&mut self, id: TimerId, deadline: Instant) {
         self.unlink(id.0);
         self.nodes[id.0 as usize].deadline = deadline;
         self.link(id.0);
     }
 
     /// Removes the entry.
-    pub(crate) fn remove(&mut self, id: TimerId) {
+    pub fn remove(&mut self, id: TimerId) {
         self.unlink(id.0);
         self.nodes[id.0 as usize].next = self.free;
         self.free = id.0;
@@ -99,7 +99,7 @@ impl Wheel {
 
     /// The owner of an entry that is due at `now`. The entry moves to `Instant::NEVER`; the owner
     /// reschedules or removes it.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<u32> {
+    pub fn expire(&mut self, now: Instant) -> Option<u32> {
         let now_tick = now.as_nanos() >> TICK_SHIFT;
         loop {
             let (level, slot, start) = self.next_slot()?;
@@ -127,7 +127,7 @@ impl Wheel {
 
     /// The earliest deadline, if any entry has one. Exact within the next 4 ms; else no later than
     /// the first entry.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+    pub fn next_deadline(&self) -> Option<Instant> {
         let (level, slot, start) = self.next_slot()?;
         if level > 0 {
             return Some(Instant::from_nanos(start << TICK_SHIFT));
