@@ -184,18 +184,12 @@ impl Wheel {
         let when = (deadline.as_nanos() >> TICK_SHIFT).max(self.tick);
         let differing = (when ^ self.tick) | (SLOTS as u64 - 1);
         let level = ((63 - differing.leading_zeros()) / SLOT_SHIFT) as usize;
-        let (level, slot) = if level < LEVELS {
-            (
-                level,
-                (when >> (SLOT_SHIFT * level as u32)) as usize % SLOTS,
-            )
-        } else {
-            // Beyond the horizon: looked at again when the last slot of the last level begins.
-            let shift = SLOT_SHIFT * (LEVELS as u32 - 1);
-            let ahead = (when >> shift) - (self.tick >> shift);
-            let ahead = ahead.min(SLOTS as u64 - 1);
-            (LEVELS - 1, ((self.tick >> shift) + ahead) as usize % SLOTS)
-        };
+        let level = level.min(LEVELS - 1);
+        let shift = SLOT_SHIFT * level as u32;
+        // The last level is a ring without another around it. What is beyond its last slot is
+        // looked at again when that begins.
+        let ahead = ((when >> shift) - (self.tick >> shift)).min(SLOTS as u64 - 1);
+        let slot = ((self.tick >> shift) + ahead) as usize % SLOTS;
         let bucket = level * SLOTS + slot;
         let head = self.heads[bucket];
         if head != NIL {
@@ -249,21 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_fires_on_time_across_the_horizon() {
-        let horizon = 1_u64 << (TICK_SHIFT + SLOT_SHIFT * LEVELS as u32);
-        let millis = 1_000_000;
+    fn entries_beyond_the_reach_of_all_levels_fire_in_time() {
+        let reach = 1_u64 << (SLOT_SHIFT * LEVELS as u32 + TICK_SHIFT);
+        let [before, soon] = [reach - 1_000_000, reach + 1_000_000].map(Instant::from_nanos);
+        let years = Instant::from_nanos(40 * reach + 1);
         let mut wheel = Wheel::with_capacity(4);
-        // 52 days after the start of the clock, a retransmission in 200 ms.
-        wheel.insert(Instant::from_nanos(horizon - 50 * millis), 1);
-        assert_eq!(
-            wheel.expire(Instant::from_nanos(horizon - 50 * millis)),
-            Some(1)
-        );
-        wheel.insert(Instant::from_nanos(horizon + 150 * millis), 2);
-        assert_eq!(
-            wheel.expire(Instant::from_nanos(horizon + 150 * millis)),
-            Some(2)
-        );
+        wheel.insert(before, 1);
+        assert_eq!(wheel.expire(before), Some(1));
+        wheel.insert(years, 3);
+        wheel.insert(soon, 2);
+        assert!(wheel.next_deadline().is_some_and(|next| next <= soon));
+        assert_eq!(wheel.expire(soon), Some(2));
+        assert_eq!(wheel.expire(Instant::from_nanos(40 * reach)), None);
+        assert_eq!(wheel.expire(years), Some(3));
     }
 
     #[derive(Debug, Clone)]
