@@ -3,7 +3,7 @@
 use wirepath_wire::icmp::{Cause, Report, Unreachable};
 
 use super::{CloseReason, Connection, Event, Pending};
-use crate::buffer::BlockPool;
+use crate::buffer::{BlockPool, SeqRange};
 use crate::limits::BLACK_HOLE_RETRIES;
 use crate::state::State;
 use crate::time::Instant;
@@ -74,7 +74,12 @@ impl Connection {
     pub(super) fn on_path_shrunk(&mut self, now: Instant, pool: &mut BlockPool) {
         self.heed_segment_size();
         let fits = u32::from(self.effective_mss());
-        self.recovery.resend_longer(pool, self.snd.flight(), fits);
+        // The SYN is no text, and recovery has no part in sending it again.
+        let text = SeqRange {
+            left: self.snd.text_start(),
+            right: self.snd.nxt,
+        };
+        self.recovery.resend_longer(pool, text, fits);
         if self.snd.una != self.snd.nxt {
             self.arm_retransmit(now);
         }

@@ -63,6 +63,17 @@ fn an_error_that_quotes_nothing_in_flight_is_ignored() {
 }
 
 #[test]
+fn a_path_that_shrinks_before_the_handshake_is_done_has_no_text_to_send_again() {
+    let mut trace = Trace::open(plain());
+    trace.sent();
+    trace.exchange("S 0+0 mss 1000", &["S. 0+0 ack 1 mss 1460"]);
+    assert!(report(&mut trace, TOO_LONG, 0), "it quotes our SYN");
+    trace.exchange(". 1+0 ack 1", &[]);
+    trace.send(600);
+    trace.expect(&[". 1+540 ack 1"]);
+}
+
+#[test]
 fn source_quench_is_discarded() {
     let mut trace = Trace::server(plain());
     trace.send(10);
