@@ -72,15 +72,22 @@ const CRATES: &[(&str, &[&str], ThirdParty)] = &[
         ThirdParty::Any,
     ),
     (
-        "wirepath-fuzz",
-        &["wirepath-host", "wirepath-sim", "wirepath-apps"],
-        ThirdParty::Any,
+        "wirepath-fuzz-cases",
+        &["wirepath-host"],
+        ThirdParty::Portable,
     ),
+    ("wirepath-fuzz", &["wirepath-fuzz-cases"], ThirdParty::Any),
     ("tidy", &[], ThirdParty::Any),
 ];
 
 /// Nothing imports these, not even a test: they are the ends of the arrows.
-const ENDS: &[&str] = &["wirepath", "wirepath-bench", "wirepath-fuzz", "tidy"];
+const ENDS: &[&str] = &[
+    "wirepath",
+    "wirepath-bench",
+    "wirepath-fuzz-cases",
+    "wirepath-fuzz",
+    "tidy",
+];
 
 /// A package of the repository imports only what the table above lets it.
 pub(super) fn direction(tree: &Tree) -> Vec<Finding> {

@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirepath_fuzz_cases::seq_ranges::check(data));
