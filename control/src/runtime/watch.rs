@@ -7,12 +7,12 @@ use wirepath_wire::Error;
 
 use super::{ControlPlane, WorkerHandle};
 
-/// How often it looks.
+/// How often it takes the workers' pulse.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How long a worker may be in one turn before it counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
-/// Looks between two questions to the workers.
-const LOOKS_PER_QUESTION: u32 = 4;
+/// How often it asks the workers.
+const QUESTIONS: Duration = Duration::from_secs(1);
 
 /// Whether a worker gets on, by its turns.
 #[derive(Debug)]
@@ -61,20 +61,28 @@ impl Pulse {
 impl ControlPlane {
     /// Looks for what a person should know, and lets go of what is over, until the end.
     pub async fn watch(&self) {
+        // A worker that is stuck does not answer, and who asks it must not keep the watchdog.
+        tokio::join!(self.watch_pulses(), self.ask_around());
+    }
+
+    async fn watch_pulses(&self) {
         let mut pulses: Vec<Pulse> = self.workers().iter().map(|_| Pulse::new()).collect();
-        let mut told = false;
-        for look in 0_u32.. {
+        loop {
             tokio::time::sleep(INTERVAL).await;
             for (worker, pulse) in self.workers().iter().zip(&mut pulses) {
                 if pulse.take(worker) {
                     self.count_stall();
                 }
             }
-            let all_well = pulses.iter().all(|pulse| !pulse.stuck);
-            if all_well && look % LOOKS_PER_QUESTION == 0 {
-                told = told || self.tell_of_partial_checksums().await;
-                self.tidy_up().await;
-            }
+        }
+    }
+
+    async fn ask_around(&self) {
+        let mut told = false;
+        loop {
+            tokio::time::sleep(QUESTIONS).await;
+            told = told || self.tell_of_partial_checksums().await;
+            self.tidy_up().await;
         }
     }
 
