@@ -6,13 +6,13 @@ use super::{End, Error, Link, Namespace, connect};
 
 /// A client and a server on one subnet, connected directly or through a middle namespace.
 ///
-/// The middle is a bridge: frames pass it as they are, so that it can lose or repeat some
-/// without either host's queue knowing.
+/// Frames pass the middle as they are, so that it can lose or repeat some without either host's
+/// queue knowing.
 #[derive(Debug)]
 pub struct Network {
     /// Where ordinary kernel sockets live, behind [`Self::CLIENT_INTERFACE`].
     pub client: Namespace,
-    /// The bridge, if there is one.
+    /// Where a bridge or a wire lies, if there is one.
     pub middle: Option<Namespace>,
     /// Where our server lives, behind [`Self::SERVER_INTERFACE`].
     pub server: Namespace,
@@ -63,6 +63,25 @@ impl Network {
     /// # Errors
     /// As [`Namespace::new`] and [`connect`], or the kernel has no bridge.
     pub fn through_middle(label: &str, link: &Link) -> Result<Self, Error> {
+        let network = Self::with_gap(label, link)?;
+        if let Some(middle) = &network.middle {
+            // Snooping would hold back neighbor solicitations until it has heard a listener.
+            let bridge = "link add name bridge0 type bridge stp_state 0 mcast_snooping 0";
+            middle.ip(&bridge.split(' ').collect::<Vec<_>>())?;
+            for port in Self::MIDDLE_INTERFACES {
+                middle.ip(&["link", "set", "dev", port, "master", "bridge0"])?;
+            }
+            middle.ip(&["link", "set", "dev", "bridge0", "up"])?;
+        }
+        Ok(network)
+    }
+
+    /// Client and server with a veth pair each to the middle, where nothing passes until somebody
+    /// carries the frames from one of [`Self::MIDDLE_INTERFACES`] to the other.
+    ///
+    /// # Errors
+    /// As [`Namespace::new`] and [`connect`].
+    pub fn with_gap(label: &str, link: &Link) -> Result<Self, Error> {
         let (client, server) = hosts(label)?;
         let middle = Namespace::new(&format!("{label}-middle"))?;
         // The middle has nothing to say of its own.
@@ -70,13 +89,6 @@ impl Network {
         let [to_client, to_server] = Self::MIDDLE_INTERFACES;
         connect(&client_end(&client), &End::new(&middle, to_client), link)?;
         connect(&server_end(&server), &End::new(&middle, to_server), link)?;
-        // Snooping would hold back neighbor solicitations until it has heard a listener.
-        let bridge = "link add name bridge0 type bridge stp_state 0 mcast_snooping 0";
-        middle.ip(&bridge.split(' ').collect::<Vec<_>>())?;
-        for port in Self::MIDDLE_INTERFACES {
-            middle.ip(&["link", "set", "dev", port, "master", "bridge0"])?;
-        }
-        middle.ip(&["link", "set", "dev", "bridge0", "up"])?;
         Ok(Self {
             client,
             middle: Some(middle),

@@ -10,7 +10,7 @@ const PRINTING: usize = 95;
 const PERIOD: usize = PRINTING * (LINE + 2);
 
 /// The pattern that RFC 864 suggests, once around: each line begins one character later.
-static PATTERN: [u8; PERIOD] = pattern();
+pub static PATTERN: [u8; PERIOD] = pattern();
 
 const fn pattern() -> [u8; PERIOD] {
     let mut bytes = [0; PERIOD];

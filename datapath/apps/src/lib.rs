@@ -1,7 +1,7 @@
 //! Services on the stack, each as small as its RFC.
 #![forbid(unsafe_code)]
 
-mod chargen;
+pub mod chargen;
 mod discard;
 mod echo;
 mod services;

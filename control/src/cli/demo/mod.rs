@@ -7,7 +7,6 @@ mod server;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
@@ -38,37 +37,14 @@ const LOADED: usize = 32;
 const REQUEST: usize = 64;
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let parameters = Parameters {
         connections: args.connections as usize,
         short: args.short as usize,
         span: Duration::from_secs(args.seconds),
     };
-    let report = tokio.block_on(async {
-        let work = tokio::task::spawn_blocking(move || demonstrate(&parameters));
-        tokio::select! {
-            report = work => report.context("the demo panicked")?,
-            signal = interrupted() => Err(anyhow!("{}: removed what was made", signal?)),
-        }
-    });
-    // Whatever the end was: namespaces go, and with them all that runs inside.
-    netns::remove_all();
-    // Not waiting for the thread of the demo: its namespaces are gone.
-    tokio.shutdown_background();
-    print!("{}", report?);
+    let report = netns::guarded(move || demonstrate(&parameters))?;
+    print!("{report}");
     Ok(())
-}
-
-async fn interrupted() -> std::io::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => "interrupted",
-        _ = terminate.recv() => "terminated",
-    })
 }
 
 struct Parameters {

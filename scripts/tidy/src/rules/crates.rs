@@ -68,7 +68,7 @@ const CRATES: &[(&str, &[&str], ThirdParty)] = &[
     ),
     (
         "wirepath-bench",
-        &["wirepath-bpf", "wirepath-xdp", "wirepath-apps"],
+        &["wirepath", "wirepath-sim"],
         ThirdParty::Any,
     ),
     (

@@ -1,0 +1,49 @@
+//! Arguments, and what becomes of them.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::goodput;
+
+/// Measures wirepath beside the kernel, under the same conditions.
+///
+/// Exit codes: 0 done, 2 bad arguments, 1 anything else.
+#[derive(Debug, Parser)]
+#[command(name = "wirepath-bench", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Goodput of one connection over a path with a bottleneck, a queue, a delay and random loss,
+    /// sent by wirepath and by Linux in turn. Makes three network namespaces; needs root.
+    Goodput(goodput::Args),
+}
+
+/// Parses the arguments and runs the command; returns its exit code.
+pub(crate) fn main() -> ExitCode {
+    // What is not a number that a path can have ends here, with exit code 2.
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let report = match cli.command {
+        Command::Goodput(args) => goodput::run(args),
+    };
+    let printed = report.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wirepath-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Where a measurement was made: what a reader must know to judge it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+
+use anyhow::Context;
+use serde::Serialize;
+use wirepath::netns::{Namespace, Network};
+
+use crate::priority::before_others;
+
+/// What is set in both hosts' namespaces: no buffer limits what a path of 100 Mbit/s holds, and
+/// no connection begins with what the one before it has learned.
+const SETTINGS: [(&str, &str); 3] = [
+    ("tcp_rmem", "4096 131072 16777216"),
+    ("tcp_wmem", "4096 65536 16777216"),
+    ("tcp_no_metrics_save", "1"),
+];
+/// What is told beside that.
+const TOLD: [&str; 4] = ["tcp_ecn", "tcp_recovery", "tcp_sack", "tcp_timestamps"];
+
+/// The machine, the kernel and its settings.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Environment {
+    pub(crate) kernel: String,
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    /// Where wirepath's XDP program ran: native or skb.
+    pub(crate) xdp_mode: &'static str,
+    /// What the build does: a debug build or one with assertions is slower.
+    pub(crate) build: &'static str,
+    /// Whether all threads of the measurement ran before those of others.
+    pub(crate) real_time: bool,
+    /// Those of net.ipv4 that matter, in both namespaces.
+    pub(crate) sysctls: BTreeMap<String, String>,
+    /// Load averages of 1, 5 and 15 minutes, before and after.
+    pub(crate) load: [String; 2],
+}
+
+impl Environment {
+    /// Sets what must be set in both hosts and for this thread and those it starts, and looks at
+    /// the rest.
+    ///
+    /// # Errors
+    /// A setting that the kernel does not have or refuses.
+    pub(crate) fn prepare(network: &Network) -> anyhow::Result<Self> {
+        set(&network.client)?;
+        let sysctls = set(&network.server)?;
+        let uname = rustix::system::uname();
+        let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+        Ok(Self {
+            kernel: format!("{} {}", text(uname.sysname()), text(uname.release())),
+            cpu: cpu(),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            xdp_mode: "no",
+            build: if cfg!(debug_assertions) {
+                "with debug assertions"
+            } else {
+                "release"
+            },
+            real_time: before_others(),
+            sysctls,
+            load: [load(), String::new()],
+        })
+    }
+
+    /// Notes what is known only at the end.
+    pub(crate) fn finish(&mut self, xdp_mode: &'static str) {
+        self.xdp_mode = xdp_mode;
+        self.load[1] = load();
+    }
+}
+
+fn set(namespace: &Namespace) -> anyhow::Result<BTreeMap<String, String>> {
+    let path = |name: &str| format!("/proc/sys/net/ipv4/{name}");
+    namespace.run(|| {
+        for (name, value) in SETTINGS {
+            fs::write(path(name), value).with_context(|| format!("cannot set {name}"))?;
+        }
+        let names = SETTINGS.iter().map(|(name, _)| *name).chain(TOLD);
+        let read = |name: &str| {
+            let value = fs::read_to_string(path(name)).ok()?;
+            let words: Vec<&str> = value.split_whitespace().collect();
+            Some((name.to_owned(), words.join(" ")))
+        };
+        Ok(names.filter_map(read).collect())
+    })?
+}
+
+fn cpu() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.map(|rest| rest.trim_start_matches([' ', '\t', ':']));
+    model.unwrap_or("unknown processor").to_owned()
+}
+
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let words: Vec<&str> = text.split_whitespace().take(3).collect();
+    words.join(" ")
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [before, after] = &self.load;
+        let priority = if self.real_time {
+            "real-time"
+        } else {
+            "ordinary"
+        };
+        writeln!(
+            f,
+            "{}, {} cores of {}; wirepath {} on veth in {} mode; {priority} priority; \
+             load {before} before, {after} after",
+            self.kernel, self.cores, self.cpu, self.build, self.xdp_mode
+        )?;
+        let settings = self.sysctls.iter();
+        let settings: Vec<String> = settings.map(|(name, it)| format!("{name}={it}")).collect();
+        writeln!(f, "{}", settings.join(", "))
+    }
+}
