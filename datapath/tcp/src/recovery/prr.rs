@@ -3,8 +3,8 @@
 /// The state of PRR, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Prr {
-    /// RecoverFS: FlightSize when recovery began.
-    flight_size: u32,
+    /// RecoverFS: what was in flight when recovery began, and not reported before.
+    recover_fs: u32,
     /// prr_delivered.
     delivered: u32,
     /// prr_out.
@@ -14,12 +14,12 @@ pub(super) struct Prr {
 }
 
 impl Prr {
-    /// Recovery begins with `flight_size` bytes in flight, `in_flight` of them not known lost.
-    pub(super) fn begin(flight_size: u32, in_flight: u32, smss: u32) -> Self {
+    /// Recovery begins with `recover_fs` bytes in flight, `in_flight` of them not known lost.
+    pub(super) fn begin(recover_fs: u32, in_flight: u32, smss: u32) -> Self {
         // RFC 9937 6: the fast retransmit itself always goes.
         let window = in_flight.saturating_add(smss);
         Self {
-            flight_size: flight_size.max(1),
+            recover_fs: recover_fs.max(1),
             delivered: 0,
             out: 0,
             window,
@@ -38,7 +38,7 @@ impl Prr {
         self.delivered = self.delivered.saturating_add(delivered);
         let send = if in_flight > ssthresh {
             let share = u64::from(self.delivered) * u64::from(ssthresh);
-            let share = share.div_ceil(u64::from(self.flight_size));
+            let share = share.div_ceil(u64::from(self.recover_fs));
             u32::try_from(share)
                 .unwrap_or(u32::MAX)
                 .saturating_sub(self.out)

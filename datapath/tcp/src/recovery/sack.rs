@@ -25,6 +25,8 @@ pub(crate) struct SackRecovery {
     phase: Phase,
     /// SND.NXT when the last loss was found: RecoveryPoint of RFC 6675 4.
     point: SeqNum,
+    /// SND.NXT when the first report came of text behind a hole.
+    reported_at: SeqNum,
     board: Scoreboard,
     rack: Rack,
     prr: Prr,
@@ -54,6 +56,7 @@ impl SackRecovery {
             config,
             phase: Phase::Open,
             point,
+            reported_at: point,
             board: Scoreboard::default(),
             rack: Rack::default(),
             prr: Prr::default(),
@@ -129,6 +132,9 @@ impl SackRecovery {
             rtts,
             ..
         } = event;
+        if !self.board.has_holes() || ack.after(flight.left) {
+            self.reported_at = flight.right;
+        }
         let (mut delivered, mut longest, mut rtt) = (0, 0, None);
         let (mut original, timed_out_at) = (false, self.timed_out_at);
         let (rack, delivery, mut newest) = (&mut self.rack, &mut self.delivery, None);
@@ -385,12 +391,21 @@ impl SackRecovery {
             self.phase = Phase::FastRecovery;
             self.point = event.flight.right;
             let probed = self.probe.take().is_some_and(|probe| probe.resent);
-            self.prr = Prr::begin(flight, in_flight, event.smss);
+            // RFC 9937 6: what was reported earlier is not delivered in this recovery.
+            let recover_fs = before + outcome.delivered;
+            self.prr = Prr::begin(recover_fs, in_flight, event.smss);
             self.count_from(una);
             // The copy that was the probe may have come twice as well.
             self.unexplained = u16::from(probed);
-            outcome.loss = Some(flight);
+            outcome.loss = Some(flight.saturating_sub(self.limited_transmit(event.flight.right)));
         }
+    }
+
+    /// Bytes that left only because others were reported. FlightSize is without them: RFC 5681 3.2
+    /// step 2, RFC 6675 5 (4.2).
+    fn limited_transmit(&self, nxt: SeqNum) -> u32 {
+        nxt.bytes_since(self.reported_at)
+            .min(self.board.sacked_bytes())
     }
 
     fn finish(&mut self) -> Progress {

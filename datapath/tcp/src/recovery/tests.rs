@@ -146,6 +146,50 @@ fn a_late_segment_is_given_a_quarter_of_the_round_trip() {
     assert_eq!(sender.resend_all(), [0]);
 }
 
+/// Ten segments are in flight when the first is lost, and each report lets one more go.
+fn lost_after_limited_transmit() -> (Sender, AckOutcome) {
+    let mut sender = Sender::of(10);
+    for right in [2_000, 3_000] {
+        let now = sender.now.max(20) + 1;
+        assert_eq!(sender.ack(now, 0, &[(1_000, right)]).loss, None);
+        sender.send();
+    }
+    let outcome = sender.ack(sender.now + 1, 0, &[(1_000, 4_000)]);
+    (sender, outcome)
+}
+
+/// RFC 5681 3.2 step 2, RFC 6675 5 (4.2).
+#[test]
+fn what_left_because_others_were_reported_is_not_in_flight_size() {
+    let (_, outcome) = lost_after_limited_transmit();
+    assert_eq!(outcome.loss, Some(10_000));
+}
+
+/// RFC 9937 6: RecoverFS is without what was reported before the recovery.
+#[test]
+fn half_of_what_is_delivered_in_a_recovery_is_sent_when_half_of_the_flight_is_kept() {
+    let (mut sender, mut outcome) = lost_after_limited_transmit();
+    assert_eq!(sender.resend_all(), [0]);
+    let mut sent = vec![1];
+    for right in (5_000..10_000).step_by(1_000) {
+        sender.recovery.pace(&PrrAck {
+            delivered: outcome.delivered,
+            in_flight: sender.in_flight(),
+            ssthresh: 5_000,
+            smss: SMSS,
+            safe: false,
+        });
+        let mut count = 0;
+        while sender.in_flight() + SMSS <= sender.recovery.window(5_000) {
+            sender.send();
+            count += 1;
+        }
+        sent.push(count);
+        outcome = sender.ack(sender.now + 1, 0, &[(1_000, right)]);
+    }
+    assert_eq!(sent, [1, 0, 0, 0, 1, 0]);
+}
+
 #[test]
 fn every_hole_is_found_and_recovery_ends_with_the_last() {
     let mut sender = Sender::of(10);
