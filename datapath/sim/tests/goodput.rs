@@ -13,13 +13,13 @@ fn goodput_over_loss_and_round_trip_is_as_recorded() {
     assert_eq!(table, recorded, "the table is now:\n{table}");
 }
 
-/// 95 % of the text that the link can carry: the headers of full segments take 4.4 % of it.
+/// 99 % of the text that the link can carry: the headers of full segments take 4.4 % of it.
 #[test]
-fn a_minute_without_random_loss_fills_95_percent_of_the_link_behind_a_queue_of_64() {
+fn a_minute_without_random_loss_fills_99_percent_of_the_link_behind_a_queue_of_64() {
     let bulk = Bulk {
         time: Duration::from_secs(61),
         ..Bulk::default()
     };
     let measured = bulk.measure().unwrap();
-    assert!(measured.goodput >= 0.95 * bulk.model(), "{measured:?}");
+    assert!(measured.goodput >= 0.99 * bulk.model(), "{measured:?}");
 }

@@ -187,9 +187,9 @@ impl Snd {
         self.blocked && self.queued == 0
     }
 
-    /// Whether the application, once refused, has room again: half of `limit`.
-    pub(crate) fn take_unblocked(&mut self, limit: u32) -> bool {
-        let unblocked = self.blocked && self.queued <= limit / 2;
+    /// Whether the application, once refused, has room again: at most `full` bytes are queued.
+    pub(crate) fn take_unblocked(&mut self, full: u32) -> bool {
+        let unblocked = self.blocked && self.queued <= full;
         self.blocked &= !unblocked;
         unblocked
     }

@@ -109,6 +109,7 @@ impl Connection {
             self.on_new_ack(now, ack, pool);
         }
         self.heed(now, &outcome, advances);
+        self.offer_room();
         if outcome.found_loss {
             self.doubt_path(now, pool);
         }
@@ -132,9 +133,6 @@ impl Connection {
             }
         } else if !self.timers.is_armed(Timer::Persist) {
             self.arm_retransmit(now);
-        }
-        if self.snd.take_unblocked(self.send_limit()) {
-            self.pending.insert(Pending::WRITABLE);
         }
     }
 

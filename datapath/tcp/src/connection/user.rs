@@ -32,10 +32,27 @@ impl Connection {
         self.send_limit().saturating_sub(self.snd.queued()) as usize
     }
 
-    /// Bytes that may wait for acknowledgment: as many again as cwnd lets go.
+    /// Bytes that may wait for acknowledgment: as many again as cwnd lets go, beside what has left
+    /// the network and is only held until a hole before it is filled.
     pub(super) fn send_limit(&self) -> u32 {
+        let flight = self.snd.flight().len();
+        let held = flight.saturating_sub(self.recovery.in_flight(flight));
+        self.config.send_buffer.min(self.unheld() + held)
+    }
+
+    /// How much of [`send_limit`](Self::send_limit) there is without a hole.
+    fn unheld(&self) -> u32 {
         let wanted = self.congestion.cwnd().saturating_mul(2);
         self.config.send_buffer.min(wanted.max(SEND_BUFFER_FIRST))
+    }
+
+    /// Tells an application that was refused bytes when a quarter of the buffer is free: early
+    /// enough that text does not run out while cwnd is in flight and half of it waits.
+    pub(super) fn offer_room(&mut self) {
+        let full = self.send_limit().saturating_sub(self.unheld() / 4);
+        if self.snd.take_unblocked(full) {
+            self.pending.insert(Pending::WRITABLE);
+        }
     }
 
     /// The application took `used` bytes of the `text` that

@@ -5,6 +5,7 @@ use super::trace::{Trace, plain};
 use super::{DropReason, Event, text};
 use crate::buffer::{BlockId, BlockPool, Purpose};
 use crate::config::Config;
+use crate::limits::SEND_BUFFER_FIRST;
 
 /// Takes blocks until sending can have no more.
 fn exhaust(pool: &mut BlockPool, purpose: Purpose) -> Vec<BlockId> {
@@ -27,7 +28,7 @@ fn an_idle_connection_holds_no_block() {
 }
 
 #[test]
-fn a_full_send_buffer_tells_when_half_of_it_is_free() {
+fn a_full_send_buffer_tells_when_a_quarter_of_it_is_free() {
     let config = Config {
         send_buffer: 4_096,
         ..plain()
@@ -38,12 +39,28 @@ fn a_full_send_buffer_tells_when_half_of_it_is_free() {
     assert_eq!(trace.offer(1), 0);
     trace.configure(|config| config.nagle = false);
     assert_eq!(trace.sent().len(), 5);
-    trace.exchange(". 1+0 ack 2001", &[]);
+    trace.exchange(". 1+0 ack 1001", &[]);
     assert_eq!(trace.events(), []);
-    trace.exchange(". 1+0 ack 3001", &[]);
+    trace.exchange(". 1+0 ack 2001", &[]);
     assert_eq!(trace.events(), [Event::Writable]);
     trace.exchange(". 1+0 ack 4097", &[]);
     assert_eq!(trace.events(), [], "told once");
+}
+
+/// No ACK advances before the hole is filled, and recovery must not run out of text meanwhile.
+#[test]
+fn what_arrived_beyond_a_hole_makes_room_though_it_is_still_held() {
+    let config = Config {
+        initial_window: 60,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 win 60000 mss 1000 sackok");
+    let held = trace.offer(200_000);
+    assert_eq!(held, SEND_BUFFER_FIRST as usize);
+    assert_eq!(trace.sent().len(), 60);
+    trace.peer(". 1+0 ack 1 sack 1001-41001");
+    assert_eq!(trace.events(), [Event::Writable]);
+    assert_eq!(trace.offer(200_000), 41_000, "as much as is not in flight");
 }
 
 #[test]
