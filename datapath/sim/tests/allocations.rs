@@ -75,8 +75,9 @@ fn ten_thousand_turns_allocate_nothing() {
         ..Faults::default()
     };
     let config = Config {
-        // TIME-WAIT begins and ends many times within the run.
-        msl: Millis(500),
+        // TIME-WAIT begins and ends many times within the run, but not before several ACKs of a FIN
+        // were lost.
+        msl: Millis(2_000),
         keep_alive: Some(KeepAlive {
             idle: Millis::from_secs(5),
             interval: Millis::from_secs(1),
