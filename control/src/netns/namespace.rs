@@ -42,8 +42,12 @@ impl Namespace {
         let count = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{count}-{label}", process::id());
         let action = format!("make network namespace {name}");
-        run(action, Command::new("ip").args(["netns", "add", &name]))?;
-        living().insert(name.clone());
+        {
+            // Whoever removes all waits until this one is there to be removed.
+            let mut living = living();
+            run(action, Command::new("ip").args(["netns", "add", &name]))?;
+            living.insert(name.clone());
+        }
         let this = Self { name };
         this.set_ipv6("accept_dad", "0")?;
         this.set_ipv6("accept_ra", "0")?;
