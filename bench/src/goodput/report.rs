@@ -98,7 +98,7 @@ impl Report {
         }
     }
 
-    /// How punctual the wire was in all transfers: the worst of the medians, of the 99 % and of all.
+    /// How late the wire was in all transfers: the worst of the medians, of the 99 % and of all.
     fn lateness(&self) -> [u64; 3] {
         let wires = self.cells.iter().flat_map(Cell::transfers);
         wires.fold([0; 3], |[p50, p99, most], Measured { wire, .. }| {
