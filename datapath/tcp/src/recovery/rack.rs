@@ -39,7 +39,7 @@ pub(super) struct Rack {
 
 /// Segments looked at for one ACK: a peer must not be able to make each of its ACKs dear
 /// (CVE-2019-11478).
-const SEGMENTS_PER_LOOK: u32 = 256;
+const SEGMENTS_PER_LOOK: u32 = 128;
 /// When the rest is looked at, if there were more.
 const NEXT_LOOK: Duration = Duration::from_millis(1);
 

@@ -184,17 +184,11 @@ impl Scoreboard {
         }
         let known = self.sacked.containing(pool, segment.range.left);
         let end = known.map_or(segment.range.right, |known| known.right);
+        let next = self.log.first_from_near(pool, index + 1, end);
         // A segment that only begins before the end is not wholly known.
-        let next = self.log.first_from(pool, end);
         let straddles = |s: SentSegment| s.range.right.after(end) && !s.is(Mark::SACKED);
-        let back = next
-            .checked_sub(1)
-            .and_then(|last| self.log.get(pool, last));
-        if back.is_some_and(straddles) {
-            (next - 1).max(index + 1)
-        } else {
-            next.max(index + 1)
-        }
+        let back = (next > index + 1).then(|| self.log.get(pool, next - 1));
+        next - u32::from(back.flatten().is_some_and(straddles))
     }
 
     /// `segment` at `index` counts as lost from now on.

@@ -1,5 +1,7 @@
 //! Every segment in flight: when it was sent, and what became of it.
 
+use std::ops::Range;
+
 use wirepath_wire::seq::SeqNum;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -158,19 +160,39 @@ impl SentLog {
 
     /// Index of the first segment whose range does not start before `seq`, in O(log n).
     pub(crate) fn first_from(&self, pool: &BlockPool, seq: SeqNum) -> u32 {
-        let (mut low, mut high) = (0, self.len);
+        self.search(pool, 0..self.len, seq)
+    }
+
+    /// As [`first_from`](Self::first_from), from index `from` on, in O(log d) of how far it lies
+    /// behind that: whoever goes from range to range pays for short steps only little.
+    pub(crate) fn first_from_near(&self, pool: &BlockPool, from: u32, seq: SeqNum) -> u32 {
+        let (mut low, mut step) = (from, 1);
+        while low + step <= self.len && self.begins_before(pool, low + step - 1, seq) {
+            low += step;
+            step *= 2;
+        }
+        self.search(pool, low..self.len.min(low + step - 1).max(low), seq)
+    }
+
+    fn search(&self, pool: &BlockPool, among: Range<u32>, seq: SeqNum) -> u32 {
+        let Range {
+            start: mut low,
+            end: mut high,
+        } = among;
         while low < high {
             let middle = low + (high - low) / 2;
-            let before = self
-                .get(pool, middle)
-                .is_some_and(|s| s.range.left.before(seq));
-            if before {
+            if self.begins_before(pool, middle, seq) {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         low
+    }
+
+    fn begins_before(&self, pool: &BlockPool, index: u32, seq: SeqNum) -> bool {
+        self.get(pool, index)
+            .is_some_and(|segment| segment.range.left.before(seq))
     }
 
     fn write(
@@ -182,5 +204,35 @@ impl SentLog {
         let record = Record::pack(segment);
         self.queue
             .write(pool, Purpose::Log, index * RECORD, record.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_from_near_finds_what_a_search_of_all_finds() {
+        let (mut log, mut pool) = (SentLog::default(), BlockPool::new(0));
+        for number in 0..300 {
+            let left = SeqNum::new(u32::MAX - 1_000) + 10 * number;
+            let range = SeqRange {
+                left,
+                right: left + 10,
+            };
+            let segment = SentSegment {
+                range,
+                sent_at: Instant::ZERO,
+                mark: Mark::empty(),
+            };
+            log.push(&mut pool, &segment).expect("a block");
+        }
+        for at in 0..3_010 {
+            let seq = SeqNum::new(u32::MAX - 1_000) + at;
+            let found = log.first_from(&pool, seq);
+            for from in 0..=found {
+                assert_eq!(log.first_from_near(&pool, from, seq), found, "{from} {at}");
+            }
+        }
     }
 }
