@@ -5,10 +5,12 @@
 //! seed gives the same run, to the last frame.
 #![forbid(unsafe_code)]
 
+pub mod by_hand;
 mod checker;
 pub mod end;
 pub mod goodput;
 pub mod host;
+pub mod hostile;
 mod monitor;
 pub mod node;
 pub mod plan;

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wirepath_sim::host::StackHost;
 use wirepath_sim::scenario::Scenario;
 use wirepath_sim::trace::Sighting;
-use wirepath_sim::{Report, Simulation, goodput};
+use wirepath_sim::{Report, Simulation, goodput, hostile};
 
 /// Plays random scenarios of our stack against itself and against smoltcp, in virtual time.
 #[derive(Parser)]
@@ -44,6 +44,12 @@ enum Command {
         #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u64).range(2..=600))]
         seconds: u64,
     },
+    /// Prints what segments of hostile peers cost beside clean ones; needs valgrind.
+    Hostile {
+        /// Only play them, for callgrind to count.
+        #[arg(long)]
+        play: bool,
+    },
 }
 
 #[derive(Default)]
@@ -57,8 +63,8 @@ struct Totals {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    if let Some(Command::Goodput { seconds }) = arguments.command {
-        print!("{}", goodput::table(Duration::from_secs(seconds))?);
+    if let Some(command) = &arguments.command {
+        run(command)?;
         return Ok(ExitCode::SUCCESS);
     }
     let seeds = match arguments.seed {
@@ -91,6 +97,22 @@ fn main() -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     totals.print();
     Ok(ExitCode::from(u8::from(totals.failed > 0)))
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Goodput { seconds } => {
+            print!("{}", goodput::table(Duration::from_secs(*seconds))?);
+        }
+        Command::Hostile { play: true } => {
+            hostile::Kind::all().map(hostile::play).for_each(drop);
+        }
+        Command::Hostile { play: false } => {
+            let program = std::env::current_exe().context("the path of this program")?;
+            print!("{}", hostile::table(&hostile::measure(&program)?));
+        }
+    }
+    Ok(())
 }
 
 fn replay(seed: u64) -> String {

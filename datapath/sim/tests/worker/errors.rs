@@ -7,7 +7,8 @@ use wirepath_wire::icmp::{self, Cause, Unreachable};
 use wirepath_wire::ip::{self, Protocol, TrafficClass};
 use wirepath_wire::tcp::Flags;
 
-use crate::lab::{Lab, OURS, Sent, Told, frame_of, link, tuple, v4};
+use crate::lab::{Lab, OURS, Sent, Told, frame_of, tuple, v4};
+use wirepath_sim::by_hand;
 
 /// An ICMP error of the router 10.0.0.254 about a segment of ours.
 fn report(lab: &mut Lab, cause: Cause, sent: &Sent) {
@@ -26,7 +27,7 @@ fn report(lab: &mut Lab, cause: Cause, sent: &Sent) {
         traffic_class: TrafficClass(0),
         hop_limit: 64,
     };
-    lab.frame(&link(OURS, &packet, &message));
+    lab.frame(&by_hand::frame(OURS, &packet, &message));
 }
 
 /// A connection with 1,000 bytes of ours in flight, and their segment.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use wirepath_device::memory::{MemoryDevice, MemoryDeviceConfig};
+use wirepath_sim::by_hand;
 use wirepath_stack::app::{App, Socket};
 use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
@@ -15,17 +16,16 @@ use wirepath_tcp::isn::Secret;
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::arp;
-use wirepath_wire::checksum::Sum;
 use wirepath_wire::ethernet::{self, EtherType, MacAddr};
-use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
+use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{
     self, ChecksumPolicy, Flags, Header, Options, UnscaledWindow, WindowScale,
 };
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
-pub(crate) const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-pub(crate) const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
+pub(crate) use wirepath_sim::by_hand::{OURS, Sent, THEIRS};
+
 pub(crate) const PORT: u16 = 7;
 /// ISN of the peer.
 pub(crate) const IRS: u32 = 1_000;
@@ -76,16 +76,6 @@ impl App for Note {
     fn on_closed(&mut self, _: &Tuple, (): &mut (), reason: CloseReason) {
         self.told.push(Told::Closed(reason));
     }
-}
-
-/// A frame that the worker sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) station: MacAddr,
-    pub(crate) packet: ip::Header,
-    pub(crate) tuple: Tuple,
-    pub(crate) header: Header,
-    pub(crate) text: Vec<u8>,
 }
 
 /// The worker and its wire.
@@ -201,7 +191,8 @@ impl Lab {
         let frames = self.frames();
         let arp = |bytes: &&Vec<u8>| bytes[12..14] == [8, 6];
         let packets = frames.iter().filter(|bytes| !arp(bytes));
-        packets.map(|bytes| parse(bytes)).collect()
+        let read = |bytes: &Vec<u8>| Sent::read(bytes).expect("a segment");
+        packets.map(read).collect()
     }
 
     /// The one segment that the worker has sent.
@@ -287,48 +278,14 @@ pub(crate) fn small() -> Capacity {
 
 /// The frame of a segment from `tuple.remote` to `tuple.local`, addressed to `station`.
 pub(crate) fn frame_of(station: MacAddr, tuple: &Tuple, header: &Header, text: &[u8]) -> Vec<u8> {
-    let (packet, segment) = packet_of(Ecn::NotEct, tuple, header, text);
-    link(station, &packet, &segment)
+    let (packet, segment) = by_hand::segment(Ecn::NotEct, tuple, header, text);
+    by_hand::frame(station, &packet, &segment)
 }
 
 /// The frame of a segment to us in a packet with this mark.
 pub(crate) fn frame_marked(ecn: Ecn, tuple: &Tuple, header: &Header, text: &[u8]) -> Vec<u8> {
-    let (packet, segment) = packet_of(ecn, tuple, header, text);
-    link(OURS, &packet, &segment)
-}
-
-fn packet_of(ecn: Ecn, tuple: &Tuple, header: &Header, text: &[u8]) -> (ip::Header, Vec<u8>) {
-    let packet = ip::Header {
-        source: tuple.remote.address,
-        destination: tuple.local.address,
-        protocol: Protocol::TCP,
-        traffic_class: TrafficClass::new(0, ecn),
-        hop_limit: 64,
-    };
-    let ports = tcp::Ports {
-        source: tuple.remote.port,
-        destination: tuple.local.port,
-    };
-    let mut segment = vec![0; header.emitted_len()];
-    tcp::emit(&mut segment, ports, header).expect("room");
-    let pseudo = packet.pseudo_header(segment.len() + text.len());
-    tcp::fill_checksum(&mut segment, pseudo, Sum::of(text)).expect("a header");
-    segment.extend_from_slice(text);
-    (packet, segment)
-}
-
-/// A frame with a packet of any kind.
-pub(crate) fn link(station: MacAddr, packet: &ip::Header, payload: &[u8]) -> Vec<u8> {
-    let outer = ethernet::Header {
-        destination: station,
-        source: THEIRS,
-        ether_type: packet.ether_type(),
-    };
-    let mut bytes = vec![0; 14 + packet.emitted_len()];
-    outer.emit(&mut bytes).expect("room");
-    packet.emit(&mut bytes[14..], payload.len()).expect("room");
-    bytes.extend_from_slice(payload);
-    bytes
+    let (packet, segment) = by_hand::segment(ecn, tuple, header, text);
+    by_hand::frame(OURS, &packet, &segment)
 }
 
 /// `address` says that its station is `mac`.
@@ -352,21 +309,4 @@ pub(crate) fn arp_reply(address: IpAddr, mac: MacAddr) -> Vec<u8> {
     outer.emit(&mut bytes).expect("room");
     reply.emit(&mut bytes[14..]).expect("room");
     bytes
-}
-
-fn parse(bytes: &[u8]) -> Sent {
-    let frame = ethernet::parse(bytes).expect("a frame");
-    assert!(matches!(
-        frame.header.ether_type,
-        EtherType::IPV4 | EtherType::IPV6
-    ));
-    let packet = ip::parse(frame.payload).expect("a packet");
-    let received = tcp::parse(&packet, ChecksumPolicy::Whole).expect("a segment");
-    Sent {
-        station: frame.header.destination,
-        packet: packet.header,
-        tuple: Tuple::of_received(&packet.header, received.ports),
-        header: received.segment.header,
-        text: received.segment.payload.to_vec(),
-    }
 }
