@@ -1,15 +1,22 @@
 //! Frames to and from a host whose peer is played by hand.
 
+use std::net::IpAddr;
+
 use wirepath_wire::checksum::Sum;
 use wirepath_wire::ethernet::{self, EtherType, MacAddr};
+use wirepath_wire::icmp::Cause;
 use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
 use wirepath_wire::tcp::{self, ChecksumPolicy, Header};
 use wirepath_wire::tuple::Tuple;
+use wirepath_wire::{icmp, icmpv6};
 
 /// The station of the host.
 pub const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 /// The station of the peer.
 pub const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
+
+/// Bytes of a packet that an ICMP error quotes: so few that it gets through wherever a SYN does.
+const QUOTED: usize = 128;
 
 /// A segment that the host sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +72,31 @@ pub fn segment(ecn: Ecn, tuple: &Tuple, header: &Header, text: &[u8]) -> (ip::He
     debug_assert!(emitted.is_some() && filled.is_some(), "there is room");
     segment.extend_from_slice(text);
     (packet, segment)
+}
+
+/// What `from` says of a packet that did not get through, to who sent it: an ICMP error in a packet
+/// of its own. `None` where its protocol cannot say so.
+#[must_use]
+pub fn report(from: IpAddr, cause: Cause, packet: &[u8]) -> Option<(ip::Header, Vec<u8>)> {
+    let about = ip::parse(packet).ok()?;
+    let header = ip::Header {
+        source: from,
+        destination: about.header.source,
+        protocol: match from {
+            IpAddr::V4(_) => Protocol::ICMP,
+            IpAddr::V6(_) => Protocol::ICMPV6,
+        },
+        traffic_class: TrafficClass(0),
+        hop_limit: 64,
+    };
+    let quoted = &packet[..packet.len().min(QUOTED)];
+    let mut message = vec![0; 2 * QUOTED];
+    let len = match from {
+        IpAddr::V4(_) => icmp::emit_report(&mut message, cause, quoted),
+        IpAddr::V6(_) => icmpv6::emit_report(&mut message, &header, cause, quoted),
+    };
+    message.truncate(len?);
+    Some((header, message))
 }
 
 /// The frame that brings a packet to `station`.

@@ -6,7 +6,9 @@ use fastrand::Rng;
 use wirepath_tcp::config::{Config, KeepAlive};
 use wirepath_tcp::time::{Instant, Millis};
 
-use crate::node::{BurstLoss, Corrupt, Delay, Duplicate, Loss, Node, Outage, Path, Queue, Reorder};
+use crate::node::{
+    BurstLoss, Corrupt, Delay, Duplicate, Loss, Narrow, Node, Outage, Path, Queue, Reorder,
+};
 use crate::plan::{ConnectionPlan, EndPlan, Finish, Pace, Side, SlowRead};
 use wirepath_device::memory::MemoryDeviceConfig;
 
@@ -42,6 +44,10 @@ pub struct Faults {
     pub queue: Option<(u64, usize)>,
     /// When the link is down.
     pub outage: Option<(Instant, Instant)>,
+    /// From when on a link in the middle carries packets of how many bytes, in the order of time.
+    pub narrow: Vec<(Instant, usize)>,
+    /// Whether it swallows longer ones without a word.
+    pub black_hole: bool,
 }
 
 impl Faults {
@@ -49,8 +55,8 @@ impl Faults {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let chances = self.loss + self.duplicate + self.corrupt;
-        let rest = self.burst.is_some() || self.reorder.is_some() || self.outage.is_some();
-        chances == 0.0 && !rest && self.queue.is_none()
+        let lossy = self.burst.is_some() || self.outage.is_some() || !self.narrow.is_empty();
+        chances == 0.0 && !lossy && self.reorder.is_none() && self.queue.is_none()
     }
 
     /// The path that does this, each part with randomness of its own.
@@ -64,6 +70,9 @@ impl Faults {
             nodes.push(Box::new(Outage::new(from, until)));
         }
         nodes.push(Box::new(Delay::new(self.delay, self.jitter, rng.fork())));
+        if !self.narrow.is_empty() {
+            nodes.push(Box::new(Narrow::new(self.narrow.clone(), !self.black_hole)));
+        }
         if self.loss > 0.0 {
             nodes.push(Box::new(Loss::new(self.loss, rng.fork())));
         }
@@ -103,7 +112,19 @@ impl Faults {
                 let until = from + rng.u64(10..3_000);
                 (Instant::from_millis(from), Instant::from_millis(until))
             }),
+            ..Self::default()
         }
+    }
+
+    /// Packets of `least` bytes and more, up to `most`, get through, and how long they may be
+    /// changes.
+    fn draw_narrow(&mut self, rng: &mut Rng, least: usize, most: usize) {
+        let mut at = Instant::ZERO;
+        for _ in 0..rng.usize(1..=3) {
+            at = at + Duration::from_millis(rng.u64(0..=2_000));
+            self.narrow.push((at, rng.usize(least..=most)));
+        }
+        self.black_hole = rng.u8(..3) == 0;
     }
 }
 
@@ -191,7 +212,7 @@ impl Scenario {
             .map(|_| draw_connection(rng, may_abort))
             .collect();
         let ring = *choose(rng, &[4, 16, 64, 256]);
-        Self {
+        let mut scenario = Self {
             seed,
             peers,
             ipv6: mtu >= 1280 && rng.bool(),
@@ -205,6 +226,21 @@ impl Scenario {
             tcp: [draw_config(rng, may_abort), draw_config(rng, may_abort)],
             faults,
             connections,
+        };
+        scenario.draw_path_mtu(rng);
+        scenario
+    }
+
+    /// A path that carries less than the links at its ends, for what we send: smoltcp does not
+    /// listen to what routers say.
+    fn draw_path_mtu(&mut self, rng: &mut Rng) {
+        let (least, most) = (if self.ipv6 { 1_280 } else { 552 }, self.device.mtu);
+        for side in [Side::Client, Side::Server] {
+            if rng.u8(..4) == 0 && !self.is_smol(side) {
+                let faults = &mut self.faults[side as usize];
+                faults.draw_narrow(rng, least, most);
+                self.tcp[side as usize].path_probing = faults.black_hole;
+            }
         }
     }
 

@@ -177,8 +177,8 @@ impl<'a> Simulation<'a> {
 
     fn wakeups(&self) -> [Option<Instant>; 4] {
         [
-            self.paths[0].next_wakeup(),
-            self.paths[1].next_wakeup(),
+            self.paths[0].next_wakeup(self.now),
+            self.paths[1].next_wakeup(self.now),
             self.hosts[0].next_wakeup(),
             self.hosts[1].next_wakeup(),
         ]
@@ -186,8 +186,13 @@ impl<'a> Simulation<'a> {
 
     /// All that happens at this instant.
     fn step(&mut self) -> Result<(), String> {
+        for path in 0..2 {
+            self.paths[path].advance(self.now);
+            for frame in self.paths[path].returned() {
+                self.paths[1 - path].send(self.now, frame);
+            }
+        }
         for (path, from) in self.paths.iter_mut().zip([Side::Client, Side::Server]) {
-            path.advance(self.now);
             let receiver = &mut self.hosts[from.other() as usize];
             for frame in path.arrivals() {
                 (self.observer)(&Sighting {

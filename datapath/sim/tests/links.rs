@@ -8,6 +8,9 @@ use wirepath_sim::scenario::{Faults, Peers, Scenario};
 use wirepath_tcp::config::Config;
 use wirepath_tcp::time::Instant;
 
+/// With which every run ends.
+const TIME_WAIT: Duration = Duration::from_secs(60);
+
 const PEERS: [Peers; 3] = [Peers::Stacks, Peers::SmolServer, Peers::SmolClient];
 
 fn with_delay(millis: u64) -> [Faults; 2] {
@@ -169,4 +172,81 @@ fn echoes_get_on_with_hardly_any_memory() {
         ..Scenario::clean(1, 0)
     };
     assert_eq!(play(&scenario).unwrap().bytes, 20 * 120_000);
+}
+
+/// One bulk transfer from client to server, whose packets meet a link that narrows.
+fn narrow(ipv6: bool, black_hole: bool, steps: &[(u64, usize)]) -> Scenario {
+    let client = EndPlan {
+        send: 3_000_000,
+        ..EndPlan::default()
+    };
+    let plan = ConnectionPlan {
+        client,
+        ..ConnectionPlan::default()
+    };
+    let mut faults = with_delay(5);
+    let steps = steps.iter();
+    faults[0].narrow = steps
+        .map(|&(at, mtu)| (Instant::from_millis(at), mtu))
+        .collect();
+    faults[0].black_hole = black_hole;
+    let config = Config {
+        path_probing: black_hole,
+        ..Config::default()
+    };
+    Scenario {
+        ipv6,
+        faults,
+        tcp: [config; 2],
+        connections: vec![plan],
+        ..Scenario::clean(1, 0)
+    }
+}
+
+/// RFC 1191 and RFC 8201: routers say what they carry, and it is heeded at once, or with the
+/// time-out that proves it where larger segments have arrived before (RFC 5927 7.2).
+#[test]
+fn a_path_that_narrows_again_and_again_is_followed() {
+    for (ipv6, steps) in [
+        (false, [(0, 1_400), (30, 1_000), (60, 576)]),
+        (true, [(0, 1_400), (30, 1_350), (60, 1_280)]),
+    ] {
+        let report = play(&narrow(ipv6, false, &steps)).unwrap();
+        assert_eq!(report.bytes, 3_000_000);
+        assert!(
+            report.time < TIME_WAIT + Duration::from_secs(3),
+            "{report:?}"
+        );
+    }
+}
+
+/// RFC 4821 7.7: nobody says why long segments vanish, and shorter ones are found to arrive.
+#[test]
+fn a_black_hole_for_long_segments_is_found_and_avoided() {
+    for (ipv6, mtu) in [(false, 1_100), (false, 600), (true, 1_300)] {
+        for at in [0, 40] {
+            let report = play(&narrow(ipv6, true, &[(at, mtu)])).unwrap();
+            assert_eq!(report.bytes, 3_000_000, "{mtu} from {at} ms");
+            let most = TIME_WAIT + Duration::from_secs(10);
+            assert!(report.time < most, "{mtu} from {at} ms: {report:?}");
+        }
+    }
+}
+
+/// The connection lives as long as R2 allows, and goes on with the next retransmission, which
+/// is no later after the end of the outage than this lasted, nor than the largest RTO.
+#[test]
+fn a_link_that_was_down_is_used_again_with_the_next_retransmission() {
+    for down in [1, 10, 60, 120] {
+        let mut scenario = narrow(false, false, &[]);
+        let from = Instant::from_millis(40);
+        let until = from + Duration::from_secs(down);
+        for faults in &mut scenario.faults {
+            faults.outage = Some((from, until));
+        }
+        let report = play(&scenario).unwrap();
+        assert_eq!(report.bytes, 3_000_000);
+        let most = TIME_WAIT + Duration::from_secs(2 * down + 2);
+        assert!(report.time < most, "{down} s down: {report:?}");
+    }
 }

@@ -13,8 +13,8 @@ use wirepath_tcp::config::Config;
 use wirepath_tcp::isn::Secret;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::checksum::Sum;
-use wirepath_wire::icmp::{self, Cause};
-use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
+use wirepath_wire::icmp::Cause;
+use wirepath_wire::ip::Ecn;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{
     self, ChecksumPolicy, Flags, Header, Options, SackBlock, SackBlocks, Timestamps, UnscaledWindow,
@@ -250,23 +250,11 @@ impl Scene {
             ..Header::default()
         };
         let (packet, segment) = by_hand::segment(Ecn::NotEct, &ours, &header, &[]);
-        let mut quoted = vec![0; packet.emitted_len()];
-        let mut message = vec![0; 576];
-        let len = packet
-            .emit(&mut quoted, segment.len())
-            .and_then(|_| {
-                quoted.extend_from_slice(&segment);
-                icmp::emit_report(&mut message, cause, &quoted)
-            })
-            .unwrap_or_default();
-        let packet = ip::Header {
-            source: self.tuple.remote.address,
-            destination: self.tuple.local.address,
-            protocol: Protocol::ICMP,
-            traffic_class: TrafficClass(0),
-            hop_limit: 64,
-        };
-        by_hand::frame(OURS, &packet, &message[..len])
+        let quoted = by_hand::frame(OURS, &packet, &segment);
+        let report = by_hand::report(self.tuple.remote.address, cause, &quoted[14..]);
+        report.map_or_else(Vec::new, |(packet, message)| {
+            by_hand::frame(OURS, &packet, &message)
+        })
     }
 
     /// A number below `most`, one after the other the same in every run.

@@ -4,6 +4,7 @@ mod corrupt;
 mod delay;
 mod duplicate;
 mod loss;
+mod narrow;
 mod outage;
 mod queue;
 mod reorder;
@@ -12,6 +13,7 @@ pub use corrupt::Corrupt;
 pub use delay::Delay;
 pub use duplicate::Duplicate;
 pub use loss::{BurstLoss, Loss};
+pub use narrow::Narrow;
 pub use outage::Outage;
 pub use queue::Queue;
 pub use reorder::Reorder;
@@ -28,6 +30,8 @@ pub enum Output {
     None,
     /// This frame leaves now; ask again.
     Frame(WireFrame),
+    /// This frame goes back to where the others come from; ask again.
+    Back(WireFrame),
     /// Nothing until then; ask again at that time.
     Wait(Instant),
 }
@@ -35,7 +39,7 @@ pub enum Output {
 /// One thing that happens to frames on their way.
 pub trait Node {
     /// Takes a frame, if one comes at `now`, and says what leaves. Asked again, without a frame,
-    /// until it says something other than [`Output::Frame`].
+    /// until it says [`Output::None`] or [`Output::Wait`].
     fn process(&mut self, now: Instant, frame: Option<WireFrame>) -> Output;
 }
 
@@ -45,6 +49,7 @@ pub struct Path {
     nodes: Vec<Box<dyn Node>>,
     wakeups: Vec<Option<Instant>>,
     arrived: Vec<WireFrame>,
+    returned: Vec<WireFrame>,
 }
 
 impl Path {
@@ -55,6 +60,7 @@ impl Path {
             wakeups: vec![None; nodes.len()],
             nodes,
             arrived: Vec::new(),
+            returned: Vec::new(),
         }
     }
 
@@ -77,16 +83,17 @@ impl Path {
         self.arrived.drain(..)
     }
 
-    /// Whether frames have arrived.
-    #[must_use]
-    pub fn has_arrivals(&self) -> bool {
-        !self.arrived.is_empty()
+    /// The frames that nodes have sent back since this was last asked.
+    pub fn returned(&mut self) -> impl Iterator<Item = WireFrame> + use<> {
+        std::mem::take(&mut self.returned).into_iter()
     }
 
-    /// When the first node has something to do.
+    /// When there is something to do: at `now` where frames have arrived or were sent back.
     #[must_use]
-    pub fn next_wakeup(&self) -> Option<Instant> {
-        self.wakeups.iter().flatten().min().copied()
+    pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
+        let waits = !self.arrived.is_empty() || !self.returned.is_empty();
+        let first = self.wakeups.iter().flatten().min().copied();
+        waits.then_some(now).or(first)
     }
 
     fn enter(&mut self, at: usize, now: Instant, frame: WireFrame) {
@@ -101,6 +108,7 @@ impl Path {
         loop {
             match self.nodes[at].process(now, frame.take()) {
                 Output::Frame(leaving) => self.enter(at + 1, now, leaving),
+                Output::Back(report) => self.returned.push(report),
                 Output::Wait(wakeup) => return self.wakeups[at] = Some(wakeup),
                 Output::None => return self.wakeups[at] = None,
             }

@@ -3,7 +3,13 @@ use std::time::Duration;
 use fastrand::Rng;
 use wirepath_tcp::time::Instant;
 
+use wirepath_wire::icmp::{self, Cause};
+use wirepath_wire::ip::{self, Ecn};
+use wirepath_wire::tcp::Header;
+use wirepath_wire::tuple::{Endpoint, Tuple};
+
 use super::*;
+use crate::by_hand;
 
 fn frame(number: u8) -> WireFrame {
     let mut frame = vec![number; 64];
@@ -23,7 +29,11 @@ fn through(node: impl Node + 'static, count: u8) -> Vec<(u8, u64)> {
         }
         arrivals.extend(path.arrivals().map(|frame| (frame[0], millis)));
     }
-    assert_eq!(path.next_wakeup(), None, "a frame is stuck");
+    assert_eq!(
+        path.next_wakeup(Instant::from_millis(1_000)),
+        None,
+        "a frame is stuck"
+    );
     arrivals
 }
 
@@ -96,5 +106,41 @@ fn damage_changes_one_byte_of_the_packet() {
         let differing = (0..64).filter(|&at| damaged[at] != frame(7)[at]);
         let differing: Vec<usize> = differing.collect();
         assert!(differing.len() == 1 && differing[0] >= 14, "{differing:?}");
+    }
+}
+
+/// A frame with a packet of `len` bytes.
+fn frame_of(len: usize) -> WireFrame {
+    let tuple = Tuple {
+        local: Endpoint::new([10, 0, 0, 1].into(), 7),
+        remote: Endpoint::new([10, 0, 0, 2].into(), 40_000),
+    };
+    let (packet, segment) =
+        by_hand::segment(Ecn::NotEct, &tuple, &Header::default(), &vec![0; len - 40]);
+    by_hand::frame(by_hand::OURS, &packet, &segment)
+}
+
+#[test]
+fn a_link_that_becomes_narrow_says_so_or_is_a_black_hole() {
+    let narrow_at = Instant::from_millis(10);
+    for tells in [true, false] {
+        let mut node = Narrow::new(vec![(narrow_at, 1_000)], tells);
+        let long = || Some(frame_of(1_001));
+        let before = node.process(Instant::from_millis(9), long());
+        assert!(matches!(before, Output::Frame(_)));
+        let short = node.process(narrow_at, Some(frame_of(1_000)));
+        assert!(matches!(short, Output::Frame(_)));
+        match node.process(narrow_at, long()) {
+            Output::Back(report) => {
+                let packet = ip::parse(&report[14..]).expect("a packet");
+                let said = icmp::parse(&packet).expect("a report");
+                let icmp::Message::Report(report) = said else {
+                    panic!("{said:?}");
+                };
+                assert_eq!(report.cause, Cause::PacketTooBig { mtu: 1_000 });
+                assert!(tells);
+            }
+            other => assert!(!tells && other == Output::None),
+        }
     }
 }
