@@ -5,12 +5,11 @@ use std::time::Duration;
 use wirepath_sim::goodput::{self, Bulk};
 
 /// Six seconds a cell, the first not counted. When it changes on purpose:
-/// `wirepath-sim goodput --seconds 6 > datapath/sim/tests/goodput.md`.
+/// `INSTA_UPDATE=always cargo test -p wirepath-sim --test goodput`.
 #[test]
 fn goodput_over_loss_and_round_trip_is_as_recorded() {
-    let recorded = include_str!("goodput.md");
     let table = goodput::table(Duration::from_secs(6)).unwrap();
-    assert_eq!(table, recorded, "the table is now:\n{table}");
+    insta::assert_snapshot!("loss_and_round_trip", table);
 }
 
 /// 99 % of the text that the link can carry: the headers of full segments take 4.4 % of it.
