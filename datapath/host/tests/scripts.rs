@@ -64,8 +64,18 @@ fn a_line_that_makes_no_sense_is_named_by_line_and_column() {
         ),
         (
             "0 < S 0:0(0) <mss 5",
-            "line 1, column 14: expected options between < and >",
+            "line 1, column 14: expected > after <",
         ),
+        (
+            "0 < [dscp 64] S 0:0(0)",
+            "line 1, column 5: expected of a packet ect0,",
+        ),
+        ("0 < [ce S 0:0(0)", "line 1, column 5: expected ] after ["),
+        (
+            "0 > [badsum] S 0:0(0)",
+            "line 1, column 5: expected what a host may send, not [badsum]",
+        ),
+        ("set ip 5", "line 1, column 8: expected 4 or 6, not 5"),
         ("set speed 5", "line 1, column 5: expected a setting"),
         (
             "set sack maybe",
@@ -103,6 +113,24 @@ fn a_packet_that_differs_is_told_with_what_came() {
 }
 
 #[test]
+fn what_a_packet_says_to_the_network_is_compared_and_told() {
+    let cases = [
+        ("[ce]", "its ECN field differs: S. 0:0(0) ack 1"),
+        ("[dscp 10]", "its DSCP differs: S. 0:0(0) ack 1"),
+        ("[ttl 9]", "its TTL differs: S. 0:0(0) ack 1"),
+        ("[to 192.0.2.9]", "its address differs: S. 0:0(0) ack 1"),
+    ];
+    for (said, expected) in cases {
+        let wrong = failure(&format!("{OPEN}+0 > {said} S. 0:0(0) ack 1"));
+        assert!(wrong.contains(expected), "{wrong}");
+    }
+    let other = "0 listen\n+0 < [from 192.0.2.9] S 0:0(0)\n+0 > S. 0:0(0) ack 1";
+    let wrong = failure(&format!("set ttl 9\n{other}"));
+    let told = "its address differs: [ttl 9, to 192.0.2.9] S. 0:0(0) ack 1";
+    assert!(wrong.contains(told), "{wrong}");
+}
+
+#[test]
 fn a_packet_that_is_missing_or_late_or_one_too_many_is_told() {
     let missing = failure(&format!("{OPEN}+0 > S. 0:0(0) ack 1\n+.5 > . 1:1(0) ack 1"));
     assert!(missing.contains("nothing came"), "{missing}");
@@ -136,6 +164,8 @@ fn calls_that_answer_otherwise_are_told() {
     assert!(none.contains("accept or connect first"), "{none}");
     let ages = failure("9e6 listen\n+9e6 close");
     assert!(ages.contains("ten million seconds at most"), "{ages}");
+    let families = failure("0 < [from 2001:db8::9] S 0:0(0)");
+    assert!(families.contains("of two families"), "{families}");
     let back = failure("5 listen\n1 connect");
     assert!(back.contains("time has come to 5.000000 already"), "{back}");
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use wirepath_wire::icmp::Cause;
-use wirepath_wire::ip::Ecn;
 use wirepath_wire::tcp::Flags;
 
+use super::envelope::Envelope;
 use crate::error::SocketError;
 
 /// When a line happens.
@@ -43,7 +43,7 @@ pub(super) enum What {
 /// A segment, its numbers counted from the SYN of their side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Segment {
-    pub(super) ecn: Option<Ecn>,
+    pub(super) envelope: Envelope,
     pub(super) flags: Flags,
     pub(super) seq: i64,
     pub(super) len: usize,

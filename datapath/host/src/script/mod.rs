@@ -17,6 +17,7 @@
 //! before anything else. Sequence numbers count from the SYN of their side, our timestamps from
 //! the start in milliseconds. `docs/scripts.md` of the project has the whole of the format.
 
+mod envelope;
 pub mod flags;
 mod line;
 mod options;

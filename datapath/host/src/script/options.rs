@@ -70,15 +70,19 @@ fn encode_one(words: &[&str], clocks: Clocks, bytes: &mut Vec<u8>) -> Option<()>
             let [a, b] = time.parse::<u16>().ok()?.to_be_bytes();
             bytes.extend([28, 4, a, b]);
         }
-        ["raw", hex] => {
-            for pair in hex.as_bytes().chunks(2) {
-                let digits = std::str::from_utf8(pair).ok()?;
-                bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            }
-        }
+        ["raw", digits] => bytes.extend(hex(digits)?),
         _ => return None,
     }
     Some(())
+}
+
+/// Bytes written in hex digits.
+pub(super) fn hex(digits: &str) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| {
+        let digits = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    digits.as_bytes().chunks(2).map(byte).collect()
 }
 
 /// Options of the wire as text.

@@ -1,26 +1,32 @@
 //! Packets of a script: those that the peer sends, made from nothing, and those of the host, read.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use wirepath_wire::checksum::Sum;
 use wirepath_wire::icmp::{self, Cause};
-use wirepath_wire::ip::{self, Ecn, Protocol, TrafficClass};
+use wirepath_wire::icmpv6;
+use wirepath_wire::ip::{self, Protocol, TrafficClass};
 use wirepath_wire::tcp::{self, Flags};
 
+use super::envelope::{self, Envelope};
 use super::flags::letters;
 use super::options::{Clocks, decode};
-use super::settings::{HOST, PEER};
 
 /// Ports of the host and of the peer.
 pub(super) const HOST_PORT: u16 = 8_080;
 pub(super) const PEER_PORT: u16 = 5_000;
 /// Bytes of a TCP header without options.
 const HEADER_LEN: usize = 20;
+/// Where its checksum stands.
+const CHECKSUM_AT: usize = 16;
+/// Bytes of an IPv4 header without options.
+const IPV4_HEADER_LEN: usize = 20;
 
 /// A segment as it is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wire {
-    pub(super) ecn: Ecn,
+    pub(super) packet: ip::Header,
     pub(super) flags: Flags,
     pub(super) seq: u32,
     pub(super) ack: u32,
@@ -44,16 +50,24 @@ pub(super) fn byte_at(at: u64) -> u8 {
 }
 
 impl Wire {
-    /// The IP packet that brings it from the peer to the host.
-    pub(super) fn packet_of_peer(&self) -> Vec<u8> {
-        self.packet((PEER, PEER_PORT), (HOST, HOST_PORT))
+    /// The packet that brings it to the host, with what is odd about it.
+    pub(super) fn packet_of_peer(&self, odd: &Envelope) -> Vec<u8> {
+        let mut segment = self.segment((PEER_PORT, HOST_PORT));
+        if odd.bad_checksum {
+            segment[CHECKSUM_AT] ^= 1;
+        }
+        let mut packet = in_ip(&self.packet, &segment);
+        if self.packet.source.is_ipv4() {
+            add_oddities(&mut packet, odd);
+        }
+        packet
     }
 
-    fn packet(&self, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> Vec<u8> {
+    fn segment(&self, (source, destination): (u16, u16)) -> Vec<u8> {
         let header_len = HEADER_LEN + self.options.len();
         let mut segment = Vec::with_capacity(header_len + self.text.len());
-        segment.extend(from.1.to_be_bytes());
-        segment.extend(to.1.to_be_bytes());
+        segment.extend(source.to_be_bytes());
+        segment.extend(destination.to_be_bytes());
         segment.extend(self.seq.to_be_bytes());
         segment.extend(self.ack.to_be_bytes());
         segment.extend([(header_len << 2) as u8, self.flags.bits()]);
@@ -61,33 +75,33 @@ impl Wire {
         segment.extend([0, 0]);
         segment.extend(self.urg.to_be_bytes());
         segment.extend(&self.options);
-        let header = ip::Header {
-            source: from.0.into(),
-            destination: to.0.into(),
-            protocol: Protocol::TCP,
-            traffic_class: TrafficClass::new(0, self.ecn),
-            hop_limit: 64,
-        };
-        let pseudo = header.pseudo_header(segment.len() + self.text.len());
+        let pseudo = self.packet.pseudo_header(segment.len() + self.text.len());
         let filled = tcp::fill_checksum(&mut segment, pseudo, Sum::of(&self.text));
         debug_assert!(filled.is_some(), "a header is there");
         segment.extend(&self.text);
-        in_ip(&header, &segment)
+        segment
     }
 
     /// The ICMP error of the peer about this segment of the host.
     pub(super) fn report(&self, cause: Cause) -> Vec<u8> {
-        let quoted = self.packet((HOST, HOST_PORT), (PEER, PEER_PORT));
-        let mut message = vec![0; 576];
-        let len = icmp::emit_report(&mut message, cause, &quoted).unwrap_or_default();
-        message.truncate(len);
-        let header = ip::Header {
-            source: PEER.into(),
-            destination: HOST.into(),
-            protocol: Protocol::ICMP,
-            traffic_class: TrafficClass(0),
-            hop_limit: 64,
+        let quoted = in_ip(&self.packet, &self.segment((HOST_PORT, PEER_PORT)));
+        let (source, destination) = (self.packet.destination, self.packet.source);
+        let protocol = if source.is_ipv6() {
+            Protocol::ICMPV6
+        } else {
+            Protocol::ICMP
         };
+        let header = ip::Header {
+            protocol,
+            ..usual(source, destination)
+        };
+        let mut message = vec![0; 576];
+        let emitted = if source.is_ipv6() {
+            icmpv6::emit_report(&mut message, &header, cause, &quoted)
+        } else {
+            icmp::emit_report(&mut message, cause, &quoted)
+        };
+        message.truncate(emitted.unwrap_or_default());
         in_ip(&header, &message)
     }
 
@@ -114,7 +128,7 @@ impl Wire {
         };
         let header_len = usize::from(bytes.get(12)? >> 4) * 4;
         Some(Self {
-            ecn: parsed.header.traffic_class.ecn(),
+            packet: parsed.header,
             flags: Flags::from_bits_retain(*bytes.get(13)?),
             seq: word(4)?,
             ack: word(8)?,
@@ -126,14 +140,8 @@ impl Wire {
     }
 
     /// As a line of a script.
-    pub(super) fn told(&self, bases: Bases) -> String {
-        let mut line = String::new();
-        match self.ecn {
-            Ecn::NotEct => {}
-            Ecn::Ect0 => line.push_str("[ect0] "),
-            Ecn::Ect1 => line.push_str("[ect1] "),
-            Ecn::Ce => line.push_str("[ce] "),
-        }
+    pub(super) fn told(&self, bases: Bases, usual: &ip::Header) -> String {
+        let mut line = envelope::told(&self.packet, usual);
         line.push_str(&letters(self.flags));
         let first = i64::from(self.seq.wrapping_sub(bases.seq).cast_signed());
         let len = self.text.len();
@@ -153,6 +161,38 @@ impl Wire {
         debug_assert!(written.is_ok(), "a String takes all");
         line
     }
+}
+
+/// The header of a packet that nothing is said of.
+pub(super) fn usual(source: IpAddr, destination: IpAddr) -> ip::Header {
+    ip::Header {
+        source,
+        destination,
+        protocol: Protocol::TCP,
+        traffic_class: TrafficClass(0),
+        hop_limit: 64,
+    }
+}
+
+/// Gives an IPv4 packet options, or makes it a fragment.
+fn add_oddities(packet: &mut Vec<u8>, odd: &Envelope) {
+    const FRAGMENT_AT: usize = 6;
+    const MORE_FRAGMENTS: u8 = 0x20;
+    const SUM: std::ops::Range<usize> = 10..12;
+    let header_len = IPV4_HEADER_LEN + odd.options.len();
+    packet.splice(
+        IPV4_HEADER_LEN..IPV4_HEADER_LEN,
+        odd.options.iter().copied(),
+    );
+    packet[0] = 0x40 | (header_len / 4) as u8;
+    let total = (packet.len() as u16).to_be_bytes();
+    packet[2..4].copy_from_slice(&total);
+    if odd.fragment {
+        packet[FRAGMENT_AT] = MORE_FRAGMENTS;
+    }
+    packet[SUM].fill(0);
+    let sum = Sum::of(&packet[..header_len]).checksum();
+    packet[SUM].copy_from_slice(&sum.to_be_bytes());
 }
 
 fn in_ip(header: &ip::Header, payload: &[u8]) -> Vec<u8> {

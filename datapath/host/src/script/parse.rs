@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use wirepath_wire::icmp::{Cause, Unreachable};
-use wirepath_wire::ip::Ecn;
 use wirepath_wire::tcp::Flags;
 
+use super::envelope::Envelope;
 use super::flags::flag_of;
 use super::line::{Call, Expect, Line, Segment, Setting, What, When};
 use super::options::{self, Clocks};
@@ -77,6 +77,7 @@ impl Script {
             }
             words.end()?;
         }
+        settings::clamp(&mut script.config);
         Ok(script)
     }
 }
@@ -116,6 +117,24 @@ impl<'a> Words<'a> {
             self.next();
         }
         there
+    }
+
+    /// What `read` makes of what stands between `open` and `close`, if `open` comes next; an error
+    /// of `read` says what was expected.
+    pub(super) fn enclosed<T>(
+        &mut self,
+        [open, close]: [char; 2],
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ParseError> {
+        let Some(inside) = self.rest.strip_prefix(open) else {
+            return Ok(None);
+        };
+        let Some((text, rest)) = inside.split_once(close) else {
+            return Err(self.fail(&format!("{close} after {open}")));
+        };
+        let value = read(text.trim()).map_err(|expected| self.fail(&expected))?;
+        self.rest = rest.trim_start();
+        Ok(Some(value))
     }
 
     /// The next word as a number.
@@ -160,7 +179,13 @@ fn parse_line(words: &mut Words<'_>, source: &str) -> Result<Line, ParseError> {
             What::Peer(parse_segment(words)?)
         }
     } else if words.take(">") {
-        What::Host(parse_segment(words)?)
+        let before = words.rest;
+        let segment = parse_segment(words)?;
+        if segment.envelope.is_of_peer() {
+            words.rest = before;
+            return Err(words.fail("what a host may send"));
+        }
+        What::Host(segment)
     } else {
         parse_call(words)?
     };
@@ -199,16 +224,7 @@ fn parse_when(words: &mut Words<'_>) -> Result<When, ParseError> {
 }
 
 fn parse_segment(words: &mut Words<'_>) -> Result<Segment, ParseError> {
-    let ecn = match words.peek() {
-        "[ect0]" => Some(Ecn::Ect0),
-        "[ect1]" => Some(Ecn::Ect1),
-        "[ce]" => Some(Ecn::Ce),
-        "[noecn]" => Some(Ecn::NotEct),
-        _ => None,
-    };
-    if ecn.is_some() {
-        words.next();
-    }
+    let envelope = Envelope::parse(words)?;
     let mut flags = Flags::empty();
     for letter in words.peek().chars() {
         let known = flag_of(letter);
@@ -217,7 +233,7 @@ fn parse_segment(words: &mut Words<'_>) -> Result<Segment, ParseError> {
     words.next();
     let (seq, len) = parse_range(words)?;
     let mut segment = Segment {
-        ecn,
+        envelope,
         flags,
         seq,
         len,
@@ -256,19 +272,14 @@ fn parse_range(words: &mut Words<'_>) -> Result<(i64, usize), ParseError> {
 }
 
 fn parse_options(words: &mut Words<'_>) -> Result<Option<String>, ParseError> {
-    if !words.rest.starts_with('<') {
-        return Ok(None);
-    }
-    let Some(end) = words.rest.find('>') else {
-        return Err(words.fail("options between < and >"));
-    };
-    let text = words.rest[1..end].trim().to_owned();
-    if text != "..." {
-        let checked = options::encode(&text, Clocks::default());
-        checked.map_err(|word| words.fail(&format!("options ({word} is none)")))?;
-    }
-    words.rest = words.rest[end + 1..].trim_start();
-    Ok(Some(text).filter(|text| text != "..."))
+    let options = words.enclosed(['<', '>'], |text| {
+        if text != "..." {
+            let checked = options::encode(text, Clocks::default());
+            checked.map_err(|word| format!("options ({word} is none)"))?;
+        }
+        Ok(text.to_owned())
+    })?;
+    Ok(options.filter(|text| text != "..."))
 }
 
 fn parse_icmp(words: &mut Words<'_>) -> Result<What, ParseError> {

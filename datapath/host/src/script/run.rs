@@ -1,18 +1,18 @@
 //! A script against a host.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use wirepath_tcp::time::{Instant, Millis};
-use wirepath_wire::ip::Ecn;
 use wirepath_wire::tcp::Flags;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::line::{Call, Expect, Line, Segment, Setting, What};
 use super::options::{Clocks, encode};
-use super::packet::{Bases, HOST_PORT, PEER_PORT, Wire, byte_at};
+use super::packet::{Bases, HOST_PORT, PEER_PORT, Wire, byte_at, usual};
 use super::parse::Script;
-use super::settings::{HOST, PEER};
+use super::settings;
 use crate::error::SocketError;
 use crate::host::{Host, Sent};
 use crate::socket::{Shutdown, SocketId};
@@ -68,17 +68,26 @@ impl Script {
     }
 }
 
-/// A host and its peer on a stage.
+/// What the numbers of the host to one peer count from.
+#[derive(Debug, Clone, Copy, Default)]
+struct Origin {
+    /// ISN of the host.
+    iss: u32,
+    /// What our timestamps would have said at time 0 of the host.
+    ts_base: u32,
+}
+
+/// A host and its peers on a stage.
 struct Stage {
     host: Host,
     listener: Option<SocketId>,
     socket: Option<SocketId>,
     now: Instant,
     pending: VecDeque<Sent>,
-    /// ISN of the host, once it was seen.
-    iss: u32,
-    /// What our timestamps would have said at time 0 of the host.
-    ts_base: u32,
+    /// The addresses of the host and of the peer.
+    addresses: [IpAddr; 2],
+    /// What the numbers of the host count from, for each peer that was sent a SYN.
+    origins: BTreeMap<IpAddr, Origin>,
     sent: u64,
     read: u64,
     trace: Vec<String>,
@@ -94,8 +103,8 @@ impl Stage {
             socket: None,
             now: START,
             pending: VecDeque::new(),
-            iss: 0,
-            ts_base: 0,
+            addresses: settings::addresses(&script.config),
+            origins: BTreeMap::new(),
             sent: 0,
             read: 0,
             trace: Vec::new(),
@@ -131,10 +140,11 @@ impl Stage {
         match &line.what {
             What::Peer(segment) => self.inject(segment)?,
             What::Icmp(cause, seq) => {
+                let [ours, theirs] = self.addresses;
                 let quoted = Wire {
-                    ecn: Ecn::NotEct,
+                    packet: usual(ours, theirs),
                     flags: Flags::ACK,
-                    seq: self.iss.wrapping_add(*seq),
+                    seq: self.origin(theirs).iss.wrapping_add(*seq),
                     ack: 0,
                     win: 0,
                     urg: 0,
@@ -165,54 +175,78 @@ impl Stage {
         }
     }
 
-    /// The first SYN of the host says what its numbers count from.
+    /// The first SYN of the host to a peer says what its numbers count from.
     fn learn(&mut self, wire: &Wire, at: Instant) {
-        if self.iss == 0 && wire.flags.contains(Flags::SYN) {
-            self.iss = wire.seq;
-            if let Some(place) = wire.options.windows(2).position(|pair| pair == [8, 10]) {
-                let value = wire.options.get(place + 2..place + 6);
-                let value = value.and_then(|bytes| bytes.try_into().ok());
-                let elapsed = at.since(START).as_millis() as u32;
-                let value = value.map_or(0, u32::from_be_bytes);
-                self.ts_base = value.wrapping_sub(elapsed).wrapping_sub(TS_START);
-            }
+        let peer = wire.packet.destination;
+        if self.origins.contains_key(&peer) || !wire.flags.contains(Flags::SYN) {
+            return;
         }
+        let mut origin = Origin {
+            iss: wire.seq,
+            ts_base: 0,
+        };
+        if let Some(place) = wire.options.windows(2).position(|pair| pair == [8, 10]) {
+            let value = wire.options.get(place + 2..place + 6);
+            let value = value.and_then(|bytes| bytes.try_into().ok());
+            let elapsed = at.since(START).as_millis() as u32;
+            let value = value.map_or(0, u32::from_be_bytes);
+            origin.ts_base = value.wrapping_sub(elapsed).wrapping_sub(TS_START);
+        }
+        self.origins.insert(peer, origin);
     }
 
-    fn of_host(&self) -> Bases {
+    fn origin(&self, peer: IpAddr) -> Origin {
+        self.origins.get(&peer).copied().unwrap_or_default()
+    }
+
+    fn of_host(&self, peer: IpAddr) -> Bases {
+        let Origin { iss, ts_base } = self.origin(peer);
         let clocks = Clocks {
-            value: self.ts_base,
+            value: ts_base,
             echo: 0,
             sack: IRS,
         };
         Bases {
-            seq: self.iss,
+            seq: iss,
             ack: IRS,
             clocks,
         }
     }
 
-    fn of_peer(&self) -> Bases {
+    fn of_peer(&self, peer: IpAddr) -> Bases {
+        let Origin { iss, ts_base } = self.origin(peer);
         let clocks = Clocks {
             value: 0,
-            echo: self.ts_base,
-            sack: self.iss,
+            echo: ts_base,
+            sack: iss,
         };
         Bases {
             seq: IRS,
-            ack: self.iss,
+            ack: iss,
             clocks,
         }
     }
 
+    /// A packet of the host as a line of a script.
+    fn told(&self, wire: &Wire) -> String {
+        let [ours, theirs] = self.addresses;
+        wire.told(self.of_host(wire.packet.destination), &usual(ours, theirs))
+    }
+
     fn inject(&mut self, segment: &Segment) -> Result<(), String> {
-        let bases = self.of_peer();
+        let [ours, theirs] = self.addresses;
+        let usual = usual(theirs, ours);
+        let packet = segment.envelope.around(usual);
+        if packet.source.is_ipv4() != packet.destination.is_ipv4() {
+            return Err("the addresses are of two families".to_owned());
+        }
+        let bases = self.of_peer(packet.source);
         let syn = i64::from(segment.flags.contains(Flags::SYN));
         let first = segment.seq - 1 + syn;
         let text = (first..).take(segment.len);
         let options = segment.options.as_deref().unwrap_or_default();
         let wire = Wire {
-            ecn: segment.ecn.unwrap_or_default(),
+            packet,
             flags: segment.flags,
             seq: bases.seq.wrapping_add(segment.seq as u32),
             ack: bases
@@ -223,8 +257,9 @@ impl Stage {
             options: encode(options, bases.clocks)?,
             text: text.map(|at| byte_at(at.unsigned_abs())).collect(),
         };
-        self.note(&format!("< {}", wire.told(bases)));
-        self.host.inject(self.now, &wire.packet_of_peer());
+        self.note(&format!("< {}", wire.told(bases, &usual)));
+        let packet = wire.packet_of_peer(&segment.envelope);
+        self.host.inject(self.now, &packet);
         Ok(())
     }
 
@@ -244,7 +279,7 @@ impl Stage {
         let Some(wire) = Wire::of_host(&sent.packet) else {
             return Err("no TCP came".to_owned());
         };
-        let told = wire.told(self.of_host());
+        let told = self.told(&wire);
         self.trace.push(format!("{} > {told}", self.time(sent.at)));
         self.now = sent.at.max(self.now);
         let early = sent.at + tolerance < at;
@@ -261,7 +296,7 @@ impl Stage {
 
     /// The first thing in which a segment is not as expected.
     fn difference(&self, wire: &Wire, expected: &Segment) -> Option<&'static str> {
-        let bases = self.of_host();
+        let bases = self.of_host(wire.packet.destination);
         let ack = |ack: i64| bases.ack.wrapping_add(ack as u32);
         let options = super::options::decode(&wire.options, bases.clocks);
         let text = wire.text.iter().zip(expected.seq - 1..);
@@ -282,7 +317,6 @@ impl Stage {
                 expected.urg.is_none_or(|urg| wire.urg == urg),
                 "urgent pointer",
             ),
-            (expected.ecn.is_none_or(|ecn| wire.ecn == ecn), "ECN field"),
             (
                 expected
                     .options
@@ -292,17 +326,15 @@ impl Stage {
             ),
             (text.into_iter().all(right), "text"),
         ];
-        checks
-            .into_iter()
-            .find(|(holds, _)| !holds)
-            .map(|(_, what)| what)
+        let wrong = checks.into_iter().find(|(holds, _)| !holds);
+        let [_, theirs] = self.addresses;
+        let around = || expected.envelope.difference(&wire.packet, theirs);
+        wrong.map(|(_, what)| what).or_else(around)
     }
 
     fn surprise(&mut self, sent: &Sent) -> String {
         let wire = Wire::of_host(&sent.packet);
-        let told = wire
-            .map(|wire| wire.told(self.of_host()))
-            .unwrap_or_default();
+        let told = wire.map(|wire| self.told(&wire)).unwrap_or_default();
         format!(
             "nothing was expected, and at {} came > {told}",
             self.time(sent.at)
@@ -341,11 +373,13 @@ impl Stage {
     }
 
     fn open(&mut self, call: Call) -> Result<(), SocketError> {
-        let ours = Endpoint::new(HOST.into(), HOST_PORT);
+        let [ours, theirs] = self.addresses;
+        let ours = Endpoint::new(ours, HOST_PORT);
         match call {
             Call::Accept => {
                 let listener = self.listener.ok_or(SocketError::Invalid)?;
                 self.socket = Some(self.host.accept(listener)?);
+                (self.sent, self.read) = (0, 0);
             }
             Call::Listen => {
                 let socket = self.host.socket();
@@ -356,7 +390,7 @@ impl Stage {
             _ => {
                 let socket = self.host.socket();
                 self.host.bind(socket, ours)?;
-                let peer = Endpoint::new(PEER.into(), PEER_PORT);
+                let peer = Endpoint::new(theirs, PEER_PORT);
                 self.host.connect(socket, peer)?;
                 self.socket = Some(socket);
             }
@@ -427,9 +461,10 @@ impl Stage {
     fn expect(&mut self, expected: &Expect) -> Result<(), String> {
         match expected {
             Expect::State(state) => {
+                let [ours, theirs] = self.addresses;
                 let tuple = Tuple {
-                    local: Endpoint::new(HOST.into(), HOST_PORT),
-                    remote: Endpoint::new(PEER.into(), PEER_PORT),
+                    local: Endpoint::new(ours, HOST_PORT),
+                    remote: Endpoint::new(theirs, PEER_PORT),
                 };
                 same(&self.host.state(&tuple).to_string(), state)
             }
