@@ -7,7 +7,7 @@ use wirepath_wire::checksum::Sum;
 use wirepath_wire::icmp::{self, Cause};
 use wirepath_wire::icmpv6;
 use wirepath_wire::ip::{self, Protocol, TrafficClass};
-use wirepath_wire::tcp::{self, Flags};
+use wirepath_wire::tcp::{self, ChecksumPolicy, Flags};
 
 use super::envelope::{self, Envelope};
 use super::flags::letters;
@@ -105,12 +105,11 @@ impl Wire {
         in_ip(&header, &message)
     }
 
-    /// The segment in a packet of the host; `None` where it is no TCP.
+    /// The segment in a packet of the host; `None` where it is no TCP, or its
+    /// checksum is wrong.
     pub(super) fn of_host(packet: &[u8]) -> Option<Self> {
         let parsed = ip::parse(packet).ok()?;
-        if parsed.header.protocol != Protocol::TCP {
-            return None;
-        }
+        tcp::parse(&parsed, ChecksumPolicy::Whole).ok()?;
         let bytes = parsed.payload;
         let word = |at: usize| {
             bytes

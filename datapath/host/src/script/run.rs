@@ -175,10 +175,12 @@ impl Stage {
         }
     }
 
-    /// The first SYN of the host to a peer says what its numbers count from.
+    /// The first SYN of the host to a peer says what its numbers count from; so does one that
+    /// acknowledges another SYN than the first, and with it begins anew.
     fn learn(&mut self, wire: &Wire, at: Instant) {
         let peer = wire.packet.destination;
-        if self.origins.contains_key(&peer) || !wire.flags.contains(Flags::SYN) {
+        let again = wire.flags.contains(Flags::ACK) && wire.ack != IRS.wrapping_add(1);
+        if !wire.flags.contains(Flags::SYN) || (self.origins.contains_key(&peer) && !again) {
             return;
         }
         let mut origin = Origin {
