@@ -26,12 +26,21 @@ fn no_hostile_peer_holds_more_than_a_connection_may() {
     }
 }
 
+/// RFC 4987 3.6, RFC 5961 7: nobody is made to send more than is sent to him.
+#[test]
+fn no_hostile_segment_to_a_receiver_is_answered_by_more_than_one() {
+    for kind in hostile::Kind::all().filter(|kind| kind.beside == "clean text") {
+        let held = hostile::play(kind);
+        assert!(held.sent <= 1.0, "{}: {held:?}", kind.name);
+    }
+}
+
 /// What is measured is what it says: the attacks on a scoreboard find it full.
 #[test]
 fn a_tiny_mss_fills_the_log_of_segments_in_flight() {
     let tiny = hostile::Kind::all().filter(|kind| kind.name.contains("tiny MSS"));
     let held: Vec<_> = tiny.map(hostile::play).collect();
-    assert_eq!(held.len(), 3);
+    assert_eq!(held.len(), 6);
     for held in held {
         assert_eq!(held.in_flight, SEGMENTS_IN_FLIGHT, "{held:?}");
     }

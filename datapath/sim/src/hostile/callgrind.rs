@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Held, Kind, SEGMENTS};
+use super::{Held, Kind};
 
 /// What a segment of a kind costs.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Cost {
     pub name: &'static str,
     /// Instructions a segment, with all that it causes.
     pub instructions: f64,
-    /// The same beside that of the clean kind.
+    /// The same for each segment that came or went, beside that of the clean kind.
     pub times: f64,
     /// What else was measured.
     pub held: Held,
@@ -53,7 +53,7 @@ pub fn measure(program: &Path) -> io::Result<Vec<Cost>> {
             .ok_or_else(|| io::Error::other("a file of callgrind without a total"))?;
         costs.push(Cost {
             name: kind.name,
-            instructions: total as f64 / f64::from(SEGMENTS),
+            instructions: total as f64 / f64::from(kind.segments),
             times: 0.0,
             held: super::play(kind),
         });
@@ -63,13 +63,11 @@ pub fn measure(program: &Path) -> io::Result<Vec<Cost>> {
 }
 
 fn compare(costs: &mut [Cost]) {
-    let clean: Vec<(&str, f64)> = costs
-        .iter()
-        .map(|cost| (cost.name, cost.instructions))
-        .collect();
+    let each = |cost: &Cost| cost.instructions / (1.0 + cost.held.sent);
+    let all: Vec<(&str, f64)> = costs.iter().map(|cost| (cost.name, each(cost))).collect();
     for (kind, cost) in Kind::all().zip(costs) {
-        let beside = clean.iter().find(|(name, _)| *name == kind.beside());
-        cost.times = beside.map_or(f64::NAN, |(_, clean)| cost.instructions / clean);
+        let clean = all.iter().find(|(name, _)| *name == kind.beside);
+        cost.times = clean.map_or(f64::NAN, |(_, clean)| each(cost) / clean);
     }
 }
 
@@ -83,16 +81,15 @@ fn total(text: &str) -> Option<u64> {
 #[must_use]
 pub fn table(costs: &[Cost]) -> String {
     let mut text = String::from(
-        "| segments | in flight | instructions each | times clean | sent for each | blocks |\n\
+        "| segments | in flight | instructions each | sent for each | times clean | blocks |\n\
          |---|---|---|---|---|---|\n",
     );
     for cost in costs {
         let Cost { name, held, .. } = cost;
         let (instructions, times) = (cost.instructions, cost.times);
-        let sent = held.sent as f64 / f64::from(SEGMENTS);
-        let (in_flight, blocks) = (held.in_flight, held.blocks);
+        let (in_flight, sent, blocks) = (held.in_flight, held.sent, held.blocks);
         text.push_str(&format!(
-            "| {name} | {in_flight} | {instructions:.0} | {times:.2} | {sent:.2} | {blocks} |\n"
+            "| {name} | {in_flight} | {instructions:.0} | {sent:.2} | {times:.2} | {blocks} |\n"
         ));
     }
     text

@@ -67,6 +67,7 @@ impl App for Target {
 }
 
 type TargetWorker = Worker<MemoryDevice, Target>;
+type Turn = fn(&mut TargetWorker, Instant) -> io::Result<Progress>;
 
 /// What callgrind counts.
 #[inline(never)]
@@ -87,6 +88,8 @@ pub struct Scene {
     pub(super) window: u16,
     /// The longest text that it saw.
     pub(super) longest: u32,
+    /// Text that it saw more than once, and did not speak of yet.
+    pub(super) again: Vec<SackBlock>,
     /// The last TSval that it saw.
     echo: u32,
     pub(super) held: Held,
@@ -137,6 +140,7 @@ impl Scene {
             nxt: SeqNum::new(0),
             window: u16::MAX,
             longest: 0,
+            again: Vec::new(),
             echo: 0,
             held: Held::default(),
             worker,
@@ -225,6 +229,15 @@ impl Scene {
         self.frame(&header, &[])
     }
 
+    /// An ACK that says that this came twice: RFC 2883.
+    pub(super) fn duplicate_sack(&self, block: SackBlock) -> Vec<u8> {
+        let mut header = self.header();
+        // RFC 2883 4: what lies above the ACK stands inside of a second block.
+        header.options.sack.push(block);
+        header.options.sack.push(block);
+        self.frame(&header, &[])
+    }
+
     /// The next text of the peer.
     pub(super) fn text_in_order(&mut self, len: usize) -> Vec<u8> {
         let frame = self.frame(&self.header(), &vec![0; len]);
@@ -235,6 +248,12 @@ impl Scene {
     /// An ACK of one more segment.
     pub(super) fn ack_one(&mut self) -> Vec<u8> {
         self.ack = (self.ack + self.longest).earliest(self.nxt);
+        self.frame(&self.header(), &[])
+    }
+
+    /// An ACK of all that is in flight.
+    pub(super) fn ack_all(&mut self) -> Vec<u8> {
+        self.ack = self.nxt;
         self.frame(&self.header(), &[])
     }
 
@@ -299,22 +318,35 @@ impl Scene {
         self.worker.app_mut().0 = Service::Deaf;
     }
 
-    /// A segment comes that counts.
+    /// A segment comes, and all that it causes counts.
     pub(super) fn strike(&mut self, frame: &[u8]) {
-        self.turn(frame, counted_turn);
+        self.deliver_to(frame, counted_turn);
     }
 
     /// A segment comes that does not count.
     pub(super) fn deliver(&mut self, frame: &[u8]) {
-        self.turn(frame, TargetWorker::turn);
+        self.deliver_to(frame, TargetWorker::turn);
     }
 
-    fn turn(&mut self, frame: &[u8], turn: fn(&mut TargetWorker, Instant) -> io::Result<Progress>) {
-        let Some(device) = self.worker.device_mut(0) else {
-            return;
-        };
-        let delivered = device.deliver(frame);
+    /// Time goes by, and all that is due happens at its own instant; it counts.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.worker.next_deadline().filter(|due| *due < until) {
+            self.now = self.now.max(due);
+            self.turn(counted_turn);
+        }
+        self.now = until;
+    }
+
+    fn deliver_to(&mut self, frame: &[u8], turn: Turn) {
+        let device = self.worker.device_mut(0);
+        let delivered = device.is_some_and(|device| device.deliver(frame));
         debug_assert!(delivered, "there is room");
+        self.turn(turn);
+    }
+
+    /// Turns the worker until it has nothing more to do now.
+    fn turn(&mut self, turn: Turn) {
         loop {
             let turned = turn(&mut self.worker, self.now);
             debug_assert!(turned.is_ok(), "a device of memory");
@@ -336,13 +368,19 @@ impl Scene {
         let mut segments = Vec::new();
         while device.take_sent(|bytes| segments.extend(Sent::read(bytes))) {}
         for sent in segments {
-            self.held.sent += 1;
+            self.held.sent += 1.0;
             if sent.tuple.local != self.tuple.remote {
                 continue;
             }
             let syn = u32::from(sent.header.flags.contains(Flags::SYN));
             let len = sent.text.len() as u32;
             let end = sent.header.seq + (len + syn);
+            if len > 0 && end.at_or_before(self.nxt) {
+                self.again.push(SackBlock {
+                    left: sent.header.seq,
+                    right: end,
+                });
+            }
             self.nxt = if syn == 1 { end } else { self.nxt.latest(end) };
             self.longest = self.longest.max(len);
             if let Some(timestamps) = sent.header.options.timestamps {

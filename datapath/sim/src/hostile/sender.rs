@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use wirepath_wire::icmp::{Cause, Unreachable};
 
-use super::{BULK_ACK, Kind, Scene};
+use super::{BULK_ACK, CLEAN_ACK_OF_ALL, CLEAN_ACK_TOO_LATE, Kind, Scene};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// All of them, each beside a clean ACK.
-pub(super) const KINDS: [Kind; 21] = [
+pub(super) const KINDS: [Kind; 25] = [
     // CVE-2019-11477 and CVE-2019-11478: blocks of many shapes, with all that cwnd lets go in
     // flight, and then with as many segments as there may be.
     Kind {
@@ -87,6 +87,30 @@ pub(super) const KINDS: [Kind; 21] = [
         ..BULK_ACK
     },
     Kind {
+        name: "SACK of the last, and DSACK of what that made go again",
+        strike: sack_and_take_back,
+        pause: MILLISECOND,
+        ..BULK_ACK
+    },
+    Kind {
+        name: "SACK of the last and DSACK, tiny MSS",
+        syn: |options| options.mss = Some(8),
+        strike: sack_and_take_back,
+        pause: MILLISECOND,
+        ..BULK_ACK
+    },
+    Kind {
+        name: "ACK of one byte after every time-out, tiny MSS",
+        syn: |options| options.mss = Some(8),
+        strike: ack_one_byte,
+        ..CLEAN_ACK_TOO_LATE
+    },
+    Kind {
+        name: "ACK of all, tiny MSS",
+        syn: |options| options.mss = Some(8),
+        ..CLEAN_ACK_OF_ALL
+    },
+    Kind {
         name: "duplicate ACK",
         strike: |scene, _| scene.frame(&scene.header(), &[]),
         ..BULK_ACK
@@ -99,10 +123,7 @@ pub(super) const KINDS: [Kind; 21] = [
     },
     Kind {
         name: "ACK of one byte",
-        strike: |scene, _| {
-            scene.ack += 1;
-            scene.frame(&scene.header(), &[])
-        },
+        strike: ack_one_byte,
         ..BULK_ACK
     },
     Kind {
@@ -157,6 +178,11 @@ pub(super) const KINDS: [Kind; 21] = [
     },
 ];
 
+fn ack_one_byte(scene: &mut Scene, _: u32) -> Vec<u8> {
+    scene.ack += 1;
+    scene.frame(&scene.header(), &[])
+}
+
 fn sack_segments(scene: &Scene, segments: [u32; 3]) -> Vec<u8> {
     let len = i64::from(scene.longest);
     let blocks = segments.map(|at| (i64::from(at) * len, i64::from(at + 1) * len));
@@ -167,4 +193,14 @@ fn sack_anywhere(scene: &mut Scene, _: u32) -> Vec<u8> {
     let most = scene.segments();
     let segments = [(); 3].map(|()| 1 + scene.random(most.saturating_sub(1)));
     sack_segments(scene, segments)
+}
+
+fn sack_and_take_back(scene: &mut Scene, _: u32) -> Vec<u8> {
+    match scene.again.pop() {
+        Some(block) => scene.duplicate_sack(block),
+        None => {
+            let end = i64::from(scene.flight());
+            scene.sack(&[(end - i64::from(scene.longest), end)])
+        }
+    }
 }
