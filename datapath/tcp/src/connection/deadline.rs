@@ -105,6 +105,10 @@ impl Connection {
         }
         self.pending.insert(Pending::PROBE);
         self.liveness.retries = self.liveness.retries.saturating_add(1);
+        if self.snd.una != self.snd.nxt && self.snd.wnd > 0 {
+            // The last probe filled a small window, and had no answer.
+            self.doubt_path_of_probe(now);
+        }
         self.arm_persist(now);
     }
 

@@ -88,10 +88,21 @@ impl Connection {
     /// Text was lost, or timed out: what was told of the path may be true, and when nothing of full
     /// size gets through at all, that is worth a try (RFC 4821 7.7; off unless asked for).
     pub(super) fn doubt_path(&mut self, now: Instant, pool: &mut BlockPool) {
-        let black_hole = self.config.path_probing && self.liveness.retries >= BLACK_HOLE_RETRIES;
-        if self.path.on_loss(now) || (black_hole && self.path.on_black_hole(now)) {
+        if self.path_seems_smaller(now) {
             self.on_path_shrunk(now, pool);
         }
+    }
+
+    /// The same when a window probe was not answered: the next one is the shorter.
+    pub(super) fn doubt_path_of_probe(&mut self, now: Instant) {
+        if self.path_seems_smaller(now) {
+            self.heed_segment_size();
+        }
+    }
+
+    fn path_seems_smaller(&mut self, now: Instant) -> bool {
+        let black_hole = self.config.path_probing && self.liveness.retries >= BLACK_HOLE_RETRIES;
+        self.path.on_loss(now) || (black_hole && self.path.on_black_hole(now))
     }
 
     /// Congestion control counts in segments of the size that is sent.
