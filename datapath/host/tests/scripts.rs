@@ -91,6 +91,10 @@ fn a_line_that_makes_no_sense_is_named_by_line_and_column() {
             "line 1, column 10: expected an ICMP error",
         ),
         ("0 expect mood", "line 1, column 10: expected state"),
+        (
+            "0 listen\n= < S 0:0(0)",
+            "line 2, column 1: only packets of a peer come together",
+        ),
         ("+1e99 listen", "line 1, column 1: expected a time"),
     ];
     for (text, expected) in cases {

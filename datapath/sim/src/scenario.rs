@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use wirepath_tcp::config::{Config, KeepAlive};
+use wirepath_tcp::config::{Config, CongestionControl, EcnMode, KeepAlive};
 use wirepath_tcp::time::{Instant, Millis};
 
 use crate::node::{
@@ -228,6 +228,10 @@ impl Scenario {
             connections,
         };
         scenario.draw_path_mtu(rng);
+        for config in &mut scenario.tcp {
+            config.congestion = *choose(rng, &CongestionControl::ALL);
+            config.ecn = *choose(rng, &[EcnMode::Off, EcnMode::Passive, EcnMode::Active]);
+        }
         scenario
     }
 

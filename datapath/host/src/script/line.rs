@@ -11,6 +11,8 @@ use crate::error::SocketError;
 /// When a line happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct When {
+    /// In one batch with the packet of the line before.
+    pub(super) together: bool,
     pub(super) relative: bool,
     pub(super) at: Duration,
     /// How much earlier or later a packet may leave.

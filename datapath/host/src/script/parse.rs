@@ -73,6 +73,11 @@ impl Script {
                 settings::set(&mut script.config, &mut words)?;
             } else {
                 let line = parse_line(&mut words, source)?;
+                let is_packet = |line: &Line| matches!(line.what, What::Peer(_) | What::Icmp(..));
+                let after_packet = script.lines.last().is_some_and(is_packet);
+                if line.when.together && !(after_packet && is_packet(&line)) {
+                    return Err(refuse(number, "only packets of a peer come together"));
+                }
                 script.lines.push(line);
             }
             words.end()?;
@@ -199,7 +204,15 @@ fn parse_line(words: &mut Words<'_>, source: &str) -> Result<Line, ParseError> {
 }
 
 fn parse_when(words: &mut Words<'_>) -> Result<When, ParseError> {
-    const EXPECTED: &str = "a time as 0.5, +.01 or +.2~.05";
+    const EXPECTED: &str = "a time as 0.5, +.01, +.2~.05 or =";
+    if words.take("=") {
+        return Ok(When {
+            together: true,
+            relative: true,
+            at: Duration::ZERO,
+            tolerance: Duration::ZERO,
+        });
+    }
     let word = words.peek();
     let (relative, times) = match word.strip_prefix('+') {
         Some(times) => (true, times),
@@ -217,6 +230,7 @@ fn parse_when(words: &mut Words<'_>) -> Result<When, ParseError> {
     };
     words.next();
     Ok(When {
+        together: false,
         relative,
         at,
         tolerance,

@@ -55,8 +55,11 @@ impl Script {
     pub fn play(&self) -> Result<Played, RunError> {
         let mut stage = Stage::new(self);
         let mut last = None;
-        for line in &self.lines {
-            stage.step(line).map_err(|what| stage.fail(line, what))?;
+        for (index, line) in self.lines.iter().enumerate() {
+            let next = self.lines.get(index + 1);
+            let waits = next.is_some_and(|next| next.when.together);
+            let held = stage.step(line, waits);
+            held.map_err(|what| stage.fail(line, what))?;
             last = Some(line);
         }
         stage.collect(stage.now);
@@ -120,7 +123,8 @@ impl Stage {
         }
     }
 
-    fn step(&mut self, line: &Line) -> Result<(), String> {
+    /// Plays a line. Where it `waits`, what it brings is processed with what the next one does.
+    fn step(&mut self, line: &Line, waits: bool) -> Result<(), String> {
         let from = if line.when.relative { self.now } else { START };
         let at = from + line.when.at;
         if at > START + LONGEST {
@@ -132,7 +136,9 @@ impl Stage {
         if let What::Host(expected) = &line.what {
             return self.expect_segment(at, line.when.tolerance, expected);
         }
-        self.collect(at);
+        if !line.when.together {
+            self.collect(at);
+        }
         if let Some(sent) = self.pending.pop_front() {
             return Err(self.surprise(&sent));
         }
@@ -161,7 +167,9 @@ impl Stage {
             What::Expect(expected) => self.expect(expected)?,
             What::Host(_) => {}
         }
-        self.collect(at);
+        if !waits {
+            self.collect(at);
+        }
         Ok(())
     }
 
