@@ -135,20 +135,20 @@ impl SackRecovery {
         if !self.board.has_holes() || ack.after(flight.left) {
             self.reported_at = flight.right;
         }
-        let (mut delivered, mut longest, mut rtt) = (0, 0, None);
-        let (mut original, timed_out_at) = (false, self.timed_out_at);
-        let (rack, delivery, mut newest) = (&mut self.rack, &mut self.delivery, None);
-        let mut arrived = |segment: &SentSegment| {
-            delivered += segment.range.len();
-            longest = segment.range.len().max(longest);
-            if !segment.is(Mark::AMBIGUOUS) {
-                rtt = Some(now.micros_since(segment.departure.at));
-                original |= segment.departure.at < timed_out_at;
-            }
-            rack.on_arrival(now, segment, rtts.min);
-            delivery.on_arrival(now, &segment.departure, segment.range.len(), &mut newest);
+        let mut arrivals = Arrivals {
+            now,
+            timed_out_at: self.timed_out_at,
+            min_rtt: rtts.min,
+            ..Arrivals::default()
         };
-        self.board.on_cumulative_ack(pool, ack, &mut arrived);
+        let (rack, delivery) = (&mut self.rack, &mut self.delivery);
+        self.board.on_cumulative_ack(pool, ack, |segment| {
+            arrivals.note(segment, rack, delivery);
+        });
+        if arrivals.ambiguous {
+            // RFC 6298 3: the others may have waited behind the hole that was filled now.
+            arrivals.rtt = None;
+        }
         let una = flight.left.latest(ack);
         let mut twice = None;
         for (nth, block) in event.blocks.as_slice().iter().enumerate() {
@@ -156,7 +156,9 @@ impl SackRecovery {
             if nth == 0 && is_duplicate(block, event.said, enclosing) {
                 twice = Some(block);
             } else if is_plausible(block, una, flight.right) {
-                self.board.on_sack(pool, *block, &mut arrived);
+                self.board.on_sack(pool, *block, |segment| {
+                    arrivals.note(segment, rack, delivery);
+                });
             }
         }
         self.rack.on_advance(una);
@@ -166,14 +168,15 @@ impl SackRecovery {
         }
         let spurious = twice.is_some_and(|block| self.explain(block));
         let late = self.frto.on_ack(FrtoAck {
-            tells: ack.after(flight.left) || event.is_duplicate || delivered > 0,
+            tells: ack.after(flight.left) || event.is_duplicate || arrivals.delivered > 0,
             advances: ack.after(flight.left),
             covers_all: ack.at_or_after(self.point),
-            original,
+            original: arrivals.original,
             can_send: event.can_send,
         });
         let mut outcome = self.conclude_probe(event, twice.is_some());
-        (outcome.delivered, outcome.longest, outcome.rtt) = (delivered, longest, rtt);
+        (outcome.delivered, outcome.longest) = (arrivals.delivered, arrivals.longest);
+        outcome.rtt = arrivals.rtt;
         if late {
             self.undo(pool);
             outcome.undo = true;
@@ -182,6 +185,7 @@ impl SackRecovery {
         }
         self.look_for_losses(pool, event, &mut outcome);
         let lost = self.board.lost_bytes();
+        let newest = arrivals.newest;
         outcome.rate = newest.map(|newest| self.delivery.sample(&newest, rtts.min, lost));
         if spurious && !outcome.found_loss {
             outcome.undo = true;
@@ -415,6 +419,42 @@ impl SackRecovery {
             Progress::Recovered
         } else {
             Progress::Normal
+        }
+    }
+}
+
+/// What an ACK says has arrived, and had not before.
+#[derive(Debug, Default)]
+struct Arrivals {
+    now: Instant,
+    timed_out_at: Instant,
+    /// The least round trip so far, in microseconds.
+    min_rtt: u32,
+    /// Bytes of it, and of its longest segment.
+    delivered: u32,
+    longest: u32,
+    /// The round-trip time of what was sent last of that, in microseconds, unless it is ambiguous.
+    rtt: Option<u32>,
+    /// Whether some of it was sent more than once.
+    ambiguous: bool,
+    /// Whether some of it was sent once, before the last time-out.
+    original: bool,
+    /// How the newest of it left.
+    newest: Option<Departure>,
+}
+
+impl Arrivals {
+    fn note(&mut self, segment: &SentSegment, rack: &mut Rack, delivery: &mut Delivery) {
+        let (now, departure) = (self.now, &segment.departure);
+        rack.on_arrival(now, segment, self.min_rtt);
+        delivery.on_arrival(now, departure, segment.range.len(), &mut self.newest);
+        self.delivered += segment.range.len();
+        self.longest = segment.range.len().max(self.longest);
+        if segment.is(Mark::AMBIGUOUS) {
+            self.ambiguous = true;
+        } else {
+            self.rtt = Some(now.micros_since(departure.at));
+            self.original |= departure.at < self.timed_out_at;
         }
     }
 }

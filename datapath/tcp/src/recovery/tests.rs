@@ -380,3 +380,22 @@ fn a_recovery_that_one_copy_was_needed_for_is_not_undone() {
     assert_eq!(sender.resend_all(), [0, 1]);
     assert!(!sender.ack(48, 5_000, &[(0, 1_000)]).undo);
 }
+
+/// RFC 6298 3: what came long ago is acknowledged with the hole before it, which was sent twice.
+#[test]
+fn an_ack_that_fills_a_hole_gives_no_sample_of_what_lay_beyond() {
+    let mut sender = Sender::of(3);
+    let look = sender.look();
+    sender
+        .recovery
+        .on_timeout(&mut sender.pool, look.now, look.flight, look.rtts);
+    sender.now = 1_000;
+    sender.recovery.on_resent(
+        &mut sender.pool,
+        SeqNum::new(SMSS),
+        Instant::from_millis(1_000),
+    );
+    let outcome = sender.ack(1_000 + RTT, 3 * SMSS, &[]);
+    assert_eq!(outcome.delivered, 3 * SMSS);
+    assert_eq!(outcome.rtt, None);
+}
