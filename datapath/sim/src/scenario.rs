@@ -208,9 +208,13 @@ impl Scenario {
         };
         let may_abort = rng.u8(..4) == 0;
         let count = 1 + rng.usize(..=5) * rng.usize(..=5);
-        let connections: Vec<_> = (0..count)
+        let mut connections: Vec<_> = (0..count)
             .map(|_| draw_connection(rng, may_abort))
             .collect();
+        for (plan, number) in connections.iter_mut().zip(0..) {
+            // SYNs of one instant would come together again and again, and never fit a short ring.
+            plan.start = plan.start + Duration::from_millis(number);
+        }
         let ring = *choose(rng, &[4, 16, 64, 256]);
         let mut scenario = Self {
             seed,
