@@ -102,9 +102,9 @@ pub const PACING_CREDIT: crate::time::Millis = crate::time::Millis(1);
 pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs(7_200);
 
 /// Most blocks that one connection holds: two buffers, each with an index and cut at either end;
-/// the log of segments in flight, 16 bytes each, likewise; and the ranges of either side.
+/// the log of segments in flight, 32 bytes each, likewise; and the ranges of either side.
 pub const CONNECTION_BLOCKS: usize = 2 * (BUFFER_MAX as usize / BLOCK_SIZE + 2)
-    + (SEGMENTS_IN_FLIGHT as usize * 16 / BLOCK_SIZE + 2)
+    + (SEGMENTS_IN_FLIGHT as usize * 32 / BLOCK_SIZE + 2)
     + 2;
 
 const _: () = assert!(BUFFER_MAX as usize + 3 * BLOCK_SIZE <= QUEUE_BLOCKS * BLOCK_SIZE);

@@ -61,6 +61,9 @@ const COARSE: u32 = 5;
 
 const RECORD: u32 = size_of::<Record>() as u32;
 
+// CONNECTION_BLOCKS of the limits counts with it.
+const _: () = assert!(RECORD == 32);
+
 impl Record {
     fn pack(segment: &SentSegment) -> Self {
         let departure = &segment.departure;
