@@ -74,6 +74,18 @@ impl ByteQueue {
         &pool.bytes(&BlockId::from_number(number))[within..within + count]
     }
 
+    /// As [`chunk`](Self::chunk), to be changed.
+    #[must_use]
+    pub fn chunk_mut<'a>(&self, pool: &'a mut BlockPool, offset: u32, max: u32) -> &'a mut [u8] {
+        let position = usize::from(self.head) + offset as usize;
+        let Some(number) = self.find(pool, position / BLOCK_SIZE) else {
+            return &mut [];
+        };
+        let within = position % BLOCK_SIZE;
+        let count = (max as usize).min(BLOCK_SIZE - within);
+        &mut pool.bytes_mut(&BlockId::from_number(number))[within..within + count]
+    }
+
     /// Moves the base `count` bytes on and gives back the blocks that lie before it.
     pub fn advance(&mut self, pool: &mut BlockPool, count: u32) {
         let position = usize::from(self.head) + count as usize;

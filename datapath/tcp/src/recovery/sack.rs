@@ -240,27 +240,16 @@ impl SackRecovery {
         }
         let window = self.rack.reordering_window(rtts, true);
         let patience = self.rack.patience(window);
-        for index in 0..self.board.segments() {
-            let Some(segment) = self.board.get(pool, index) else {
-                break;
-            };
-            let overdue = index == 0 || now.since(segment.departure.at) >= patience;
-            if overdue && !segment.is(Mark::SACKED) {
-                self.board.mark_lost(pool, index, &segment);
-            }
-        }
+        self.board.mark_all_lost(pool, |index, segment| {
+            index == 0 || now.since(segment.departure.at) >= patience
+        });
         first
     }
 
     /// All in flight that is longer than `fits` bytes is to be sent again.
     pub(super) fn resend_longer(&mut self, pool: &mut BlockPool, fits: u32) {
-        for index in 0..self.board.segments() {
-            let segment = self.board.get(pool, index);
-            let wanted = |s: &SentSegment| s.range.len() > fits && !s.is(Mark::SACKED);
-            if let Some(segment) = segment.filter(wanted) {
-                self.board.mark_lost(pool, index, &segment);
-            }
-        }
+        self.board
+            .mark_all_lost(pool, |_, segment| segment.range.len() > fits);
     }
 
     /// Whether a tail loss probe makes sense: nothing else would tell of a loss.

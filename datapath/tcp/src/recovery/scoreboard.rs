@@ -208,6 +208,32 @@ impl Scoreboard {
         self.resend_from = self.resend_from.min(index);
     }
 
+    /// Every segment that is `wanted`, and not known to have arrived, counts as lost from now on.
+    pub(super) fn mark_all_lost(
+        &mut self,
+        pool: &mut BlockPool,
+        wanted: impl Fn(u32, &SentSegment) -> bool,
+    ) {
+        let (mut missing, mut first, mut cut_at) = (0, self.resend_from, self.cut_at);
+        self.log.update(pool, |index, segment| {
+            if segment.is(Mark::SACKED) || !wanted(index, segment) {
+                return false;
+            }
+            first = first.min(index);
+            cut_at = cut_at.filter(|cut| !lies_inside(*cut, &segment.range));
+            let is_new = !segment.is(Mark::LOST) || segment.is(Mark::RESENT);
+            if is_new {
+                missing += segment.range.len();
+                segment.mark.insert(Mark::LOST);
+                segment.mark.remove(Mark::RESENT);
+            }
+            is_new
+        });
+        self.missing_bytes += missing;
+        self.lost_bytes = self.lost_bytes.wrapping_add(missing);
+        (self.resend_from, self.cut_at) = (first, cut_at);
+    }
+
     /// The first segment that is lost and was not sent again since, or what is left of it.
     pub(super) fn next_lost(&mut self, pool: &BlockPool) -> Option<(u32, SentSegment)> {
         if self.missing_bytes == 0 {
@@ -272,14 +298,14 @@ impl Scoreboard {
         if self.sacked_bytes == 0 {
             return;
         }
-        for index in 0..self.log.len() {
-            if let Some(mut segment) = self.log.get(pool, index).filter(|s| s.is(Mark::SACKED)) {
-                segment
-                    .mark
-                    .remove(Mark::SACKED | Mark::LOST | Mark::RESENT);
-                self.log.set(pool, index, &segment);
+        self.log.update(pool, |_, segment| {
+            let taken_back = segment.is(Mark::SACKED);
+            if taken_back {
+                let marks = Mark::SACKED | Mark::LOST | Mark::RESENT;
+                segment.mark.remove(marks);
             }
-        }
+            taken_back
+        });
         self.sacked_bytes = 0;
         self.sacked.clear(pool);
     }
@@ -291,8 +317,7 @@ impl Scoreboard {
     }
 
     fn cut_in(&self, range: &SeqRange) -> Option<SeqNum> {
-        let inside = |cut: &SeqNum| cut.after(range.left) && cut.before(range.right);
-        self.cut_at.filter(inside)
+        self.cut_at.filter(|cut| lies_inside(*cut, range))
     }
 
     /// Takes `bytes` of a segment out of the sums that it counts in.
@@ -303,4 +328,8 @@ impl Scoreboard {
             self.missing_bytes = self.missing_bytes.saturating_sub(bytes);
         }
     }
+}
+
+fn lies_inside(cut: SeqNum, range: &SeqRange) -> bool {
+    cut.after(range.left) && cut.before(range.right)
 }

@@ -65,7 +65,7 @@ const RECORD: u32 = size_of::<Record>() as u32;
 const _: () = assert!(RECORD == 32);
 
 impl Record {
-    fn pack(segment: &SentSegment) -> Self {
+    fn of(segment: &SentSegment) -> Self {
         let departure = &segment.departure;
         let coarse = |bytes: u32| u16::try_from(bytes >> COARSE).unwrap_or(u16::MAX);
         let limited = if departure.app_limited {
@@ -86,7 +86,7 @@ impl Record {
         }
     }
 
-    fn unpack(&self) -> SentSegment {
+    fn segment(self) -> SentSegment {
         let left = SeqNum::new(self.left);
         let mark = Mark::from_bits_truncate(self.len_and_mark as u8);
         SentSegment {
@@ -136,7 +136,34 @@ impl SentLog {
             return None;
         }
         let bytes = self.queue.chunk(pool, index * RECORD, RECORD);
-        Some(Record::read_from_bytes(bytes).ok()?.unpack())
+        Record::read_from_bytes(bytes).ok().map(Record::segment)
+    }
+
+    /// Shows every segment to `change`, in order, and keeps what that makes of it where it says so:
+    /// block by block, as there may be thousands.
+    pub(crate) fn update(
+        &mut self,
+        pool: &mut BlockPool,
+        mut change: impl FnMut(u32, &mut SentSegment) -> bool,
+    ) {
+        let mut index = 0;
+        while index < self.len {
+            let rest = (self.len - index) * RECORD;
+            let bytes = self.queue.chunk_mut(pool, index * RECORD, rest);
+            let (records, _) = bytes.as_chunks_mut::<{ RECORD as usize }>();
+            debug_assert!(!records.is_empty(), "every segment has its record");
+            if records.is_empty() {
+                return;
+            }
+            for bytes in records {
+                let record: Record = zerocopy::transmute!(*bytes);
+                let mut segment = record.segment();
+                if change(index, &mut segment) {
+                    *bytes = zerocopy::transmute!(Record::of(&segment));
+                }
+                index += 1;
+            }
+        }
     }
 
     /// Overwrites the segment at `index`, which there is.
@@ -204,7 +231,7 @@ impl SentLog {
         index: u32,
         segment: &SentSegment,
     ) -> Result<(), PoolEmpty> {
-        let record = Record::pack(segment);
+        let record = Record::of(segment);
         self.queue
             .write(pool, Purpose::Log, index * RECORD, record.as_bytes())
     }
@@ -212,6 +239,7 @@ impl SentLog {
 
 #[cfg(test)]
 mod tests {
+    use super::super::delivery::Delivery;
     use super::*;
 
     #[test]
@@ -225,7 +253,7 @@ mod tests {
             };
             let segment = SentSegment {
                 range,
-                sent_at: Instant::ZERO,
+                departure: Delivery::default().depart(Instant::ZERO, 0, 0, true),
                 mark: Mark::empty(),
             };
             log.push(&mut pool, &segment).expect("a block");

@@ -390,11 +390,10 @@ fn an_ack_that_fills_a_hole_gives_no_sample_of_what_lay_beyond() {
         .recovery
         .on_timeout(&mut sender.pool, look.now, look.flight, look.rtts);
     sender.now = 1_000;
-    sender.recovery.on_resent(
-        &mut sender.pool,
-        SeqNum::new(SMSS),
-        Instant::from_millis(1_000),
-    );
+    let leaving = sender.leaving();
+    sender
+        .recovery
+        .on_resent(&mut sender.pool, SeqNum::new(SMSS), leaving);
     let outcome = sender.ack(1_000 + RTT, 3 * SMSS, &[]);
     assert_eq!(outcome.delivered, 3 * SMSS);
     assert_eq!(outcome.rtt, None);
