@@ -42,6 +42,8 @@ impl WirepathServer {
             services: BTreeMap::from([(ADDRESS.port(), Service::Chargen)]),
             mode: None,
             device: Options::default(),
+            queues: Vec::new(),
+            workers: None,
             cores: Vec::new(),
             idle: Idle::Adaptive,
             tcp: Config {
@@ -77,7 +79,8 @@ impl WirepathServer {
 
 /// What the worker has counted once its connections are gone: only then those of each count.
 async fn quiet_counters(runtime: &Runtime) -> anyhow::Result<Counters> {
-    let worker = runtime.workers().first().context("no worker")?;
+    let plane = runtime.plane();
+    let worker = plane.workers().first().context("no worker")?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let snapshot = worker.snapshot().await?;

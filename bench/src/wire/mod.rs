@@ -129,9 +129,12 @@ impl Carrier {
             self.wait()?;
         }
         let until = self.clock.now() + DRAIN;
-        while let Some(next) = self.next_wakeup().filter(|next| *next < until) {
+        loop {
             // Nothing is read any more: only time passes.
             let now = self.clock.now();
+            let Some(next) = self.next_wakeup(now).filter(|next| *next < until) else {
+                break;
+            };
             poll(&mut [], Some(&timespec(next.since(now))))?;
             self.deliver(self.clock.now())?;
         }
@@ -154,7 +157,8 @@ impl Carrier {
 
     /// Sleeps until a frame comes or one has to leave.
     fn wait(&self) -> io::Result<()> {
-        let (now, next) = (self.clock.now(), self.next_wakeup());
+        let now = self.clock.now();
+        let next = self.next_wakeup(now);
         let span = next.map_or(NAP, |next| next.since(now).min(NAP));
         let mut fds = [&self.client, &self.server].map(|fd| PollFd::new(fd, PollFlags::IN));
         match poll(&mut fds, Some(&timespec(span))) {
@@ -163,9 +167,11 @@ impl Carrier {
         }
     }
 
-    fn next_wakeup(&self) -> Option<Instant> {
+    fn next_wakeup(&self, now: Instant) -> Option<Instant> {
         let ways = [&self.text, &self.acks];
-        ways.into_iter().filter_map(Way::next_wakeup).min()
+        ways.into_iter()
+            .filter_map(|way| way.next_wakeup(now))
+            .min()
     }
 
     fn counts(&self) -> WireCounts {

@@ -96,7 +96,7 @@ impl Way {
 
     /// Lets time pass, and says how much later than it should have been, if anything was due.
     pub(super) fn advance(&mut self, now: Instant) -> Option<Duration> {
-        let due = self.next_wakeup().filter(|due| *due <= now)?;
+        let due = self.next_wakeup(now).filter(|due| *due <= now)?;
         self.path.advance(now);
         Some(now.since(due))
     }
@@ -111,8 +111,8 @@ impl Way {
         Ok(())
     }
 
-    pub(super) fn next_wakeup(&self) -> Option<Instant> {
-        self.path.next_wakeup()
+    pub(super) fn next_wakeup(&self, now: Instant) -> Option<Instant> {
+        self.path.next_wakeup(now)
     }
 
     pub(super) fn counts(&self) -> WayCounts {
