@@ -104,7 +104,11 @@ impl Scene {
             local: Endpoint::new(local.into(), PORT),
             remote: Endpoint::new(remote.into(), PEER_PORT),
         };
-        let mut config = Config::default();
+        // Time does not pass between segments: pacing would let next to nothing go.
+        let mut config = Config {
+            pacing: false,
+            ..Config::default()
+        };
         (kind.config)(&mut config);
         let settings = WorkerConfig {
             capacity: Capacity {
