@@ -74,9 +74,9 @@ fn an_interface_without_an_address() {
 }
 
 #[test]
-fn an_mtu_too_large_for_a_frame() {
+fn an_mtu_too_large_for_the_frames() {
     let link = Link {
-        mtu: 9_000,
+        mtu: 23_023,
         ..Link::default()
     };
     let network = Network::direct("mtu", &link).unwrap();
@@ -84,7 +84,7 @@ fn an_mtu_too_large_for_a_frame() {
     refused(
         command,
         BAD_CONFIGURATION,
-        &["MTU of server0 is 9000", "ip link set"],
+        &["MTU of server0 is 23023", "mtu 23022"],
     );
     nothing_is_left(&network);
 }

@@ -14,9 +14,10 @@ use wirepath::netns::{Link, Network};
 
 const QUEUES: u32 = 4;
 
-fn network(label: &str) -> Network {
+fn network(label: &str, mtu: u32) -> Network {
     let link = Link {
         queues: QUEUES,
+        mtu,
         ..Link::default()
     };
     Network::through_middle(label, &link).unwrap()
@@ -59,7 +60,7 @@ fn connections_whose_frames_move_between_queues_stay_with_their_worker() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 5;
     client::allow_many_files();
-    let network = network("workers");
+    let network = network("workers", 1500);
     let server = server(&network);
     let _spread = spread(&network);
     let streams: Vec<Vec<TcpStream>> = thread::scope(|scope| {
@@ -122,10 +123,9 @@ fn connections_whose_frames_move_between_queues_stay_with_their_worker() {
     assert_eq!(stats.counters["resets_out"], 0, "{stats:#?}");
 }
 
-#[test]
-fn bulk_and_short_connections_bear_frames_on_any_queue() {
+fn bulk_and_short_connections(label: &str, mtu: u32) -> Stats {
     const EACH: u64 = 50;
-    let network = network("workers-short");
+    let network = network(label, mtu);
     let server = server(&network);
     let _spread = spread(&network);
     thread::scope(|scope| {
@@ -146,4 +146,21 @@ fn bulk_and_short_connections_bear_frames_on_any_queue() {
         stats.counters["opened"],
         (EACH + 1) * ADDRESSES.len() as u64
     );
+    stats
+}
+
+#[test]
+fn bulk_and_short_connections_bear_frames_on_any_queue() {
+    bulk_and_short_connections("workers-short", 1500);
+}
+
+#[test]
+fn frames_of_9000_bytes_are_handed_over_whole() {
+    let stats = bulk_and_short_connections("workers-jumbo", 9000);
+    let counters = &stats.counters;
+    assert!(
+        counters["handed_over"] > counters["frames_in"] / 2,
+        "{stats:#?}"
+    );
+    assert_eq!(stats.drops.get("hand_over_full"), None);
 }

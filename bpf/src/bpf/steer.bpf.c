@@ -269,7 +269,8 @@ static __always_inline enum action action_of(enum verdict verdict)
 	}
 }
 
-SEC("xdp")
+/* A frame may lie in several buffers: its headers are in the first. */
+SEC("xdp.frags")
 int steer(struct xdp_md *ctx)
 {
 	struct hdr_cursor cur = {

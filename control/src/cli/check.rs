@@ -151,15 +151,35 @@ fn program(host: &HostFacts) -> Finding {
 }
 
 fn mtu(interface: &Interface) -> Finding {
-    let (mtu, limit) = (interface.mtu(), Options::default().largest_mtu());
+    let (mtu, name, options) = (interface.mtu(), interface.name(), Options::default());
+    let (limit, largest) = (options.largest_mtu_of_one_slot(), options.largest_mtu());
     if mtu <= limit {
-        return good("mtu", format!("{mtu}, a frame holds up to {limit}"));
+        return good("mtu", format!("{mtu}, a frame of memory holds {limit}"));
     }
-    let name = interface.name();
-    bad(
+    if mtu > largest {
+        let text = format!("{mtu}, at most {largest}; `ip link set dev {name} mtu {largest}`");
+        return bad("mtu", text);
+    }
+    if !has_multi_buffer(&rustix::system::uname().release().to_string_lossy()) {
+        let text = format!(
+            "{mtu}, but before Linux 6.6 packets above {limit} are dropped, and peers are told so; \
+             `ip link set dev {name} mtu {limit}` would tell the kernel as well"
+        );
+        return note("mtu", text);
+    }
+    good(
         "mtu",
-        format!("{mtu}, a frame holds up to {limit}; `ip link set dev {name} mtu {limit}`"),
+        format!("{mtu}, in several frames of memory that hold {limit} each"),
     )
+}
+
+/// Whether a kernel of this release has XDP_USE_SG.
+fn has_multi_buffer(release: &str) -> bool {
+    let mut numbers = release
+        .split(['.', '-', '+'])
+        .map_while(|part| part.parse().ok());
+    let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= (6, 6)
 }
 
 fn addresses(host: &HostFacts) -> Finding {

@@ -14,7 +14,7 @@ use wirepath_stack::limits::Capacity;
 use wirepath_tcp::config::{Config, CongestionControl, EcnMode, KeepAlive};
 use wirepath_tcp::time::Millis;
 use wirepath_wire::tcp::ChecksumPolicy;
-use wirepath_xdp::{Options, ZeroCopy};
+use wirepath_xdp::{MultiBuffer, Options, ZeroCopy};
 
 use super::Failure;
 use crate::api::{self, ControlSocket};
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Whether the driver writes frames straight into our memory.
     #[arg(long, value_enum, default_value_t = ZeroCopyArg::Auto)]
     zero_copy: ZeroCopyArg,
+    /// Whether a packet may lie in several frames of memory, as an MTU above 3,822 needs.
+    #[arg(long, value_enum, default_value_t = MultiBufferArg::Auto)]
+    multi_buffer: MultiBufferArg,
     /// What to do when there is nothing to do: look again at once, or sleep.
     #[arg(long, value_enum, default_value_t = IdleArg::Adaptive)]
     idle: IdleArg,
@@ -91,6 +94,14 @@ enum ZeroCopyArg {
     /// Or fail.
     On,
     /// Never.
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MultiBufferArg {
+    /// Where the MTU needs it and the kernel can; otherwise larger packets are dropped.
+    Auto,
+    /// Never: some drivers have zero-copy only without it.
     Off,
 }
 
@@ -200,6 +211,10 @@ impl Args {
                     ZeroCopyArg::Auto => ZeroCopy::Auto,
                     ZeroCopyArg::On => ZeroCopy::On,
                     ZeroCopyArg::Off => ZeroCopy::Off,
+                },
+                multi_buffer: match self.multi_buffer {
+                    MultiBufferArg::Auto => MultiBuffer::Auto,
+                    MultiBufferArg::Off => MultiBuffer::Off,
                 },
                 ..Options::default()
             },

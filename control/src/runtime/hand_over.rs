@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use crossbeam::queue::ArrayQueue;
 use crossbeam::utils::CachePadded;
-use wirepath_stack::limits::HANDED_FRAME;
 use wirepath_stack::peers::{Claim, Peers, WorkerId};
 use wirepath_xdp::Waker;
 
@@ -16,7 +15,7 @@ const WAITING: usize = 512;
 
 /// A copy of a frame.
 struct Parcel {
-    bytes: Box<[u8; HANDED_FRAME]>,
+    bytes: Box<[u8]>,
     len: usize,
 }
 
@@ -24,7 +23,7 @@ struct Parcel {
 pub(super) struct Room {
     waiting: ArrayQueue<Parcel>,
     /// Memory for parcels to this worker, taken at the start.
-    empty: ArrayQueue<Box<[u8; HANDED_FRAME]>>,
+    empty: ArrayQueue<Box<[u8]>>,
     waker: Waker,
     /// Whether it sleeps, or is about to.
     sleeps: CachePadded<AtomicBool>,
@@ -33,10 +32,11 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(waker: Waker) -> Self {
+    /// The room of the worker that `waker` wakes, for frames of at most `longest` bytes.
+    pub(super) fn new(waker: Waker, longest: usize) -> Self {
         let empty = ArrayQueue::new(WAITING);
         for _ in 0..WAITING {
-            let _ = empty.push(Box::new([0; HANDED_FRAME]));
+            let _ = empty.push(vec![0; longest].into_boxed_slice());
         }
         Self {
             waiting: ArrayQueue::new(WAITING),

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use core_affinity::CoreId;
 use wirepath_apps::{Service, Services};
 use wirepath_bpf::{AddressKind, Mode, Steering};
+use wirepath_device::Device as _;
 use wirepath_stack::clock::MonotonicClock;
 use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
@@ -132,7 +133,11 @@ fn seats(devices: Vec<XdpDevice>, count: usize, (cores, idle): (&[CoreId], Idle)
     for (nth, device) in devices.into_iter().enumerate() {
         dealt[nth % count].push(device);
     }
-    let rooms = dealt.iter().map(|devices| Room::new(devices[0].waker()));
+    let longest = dealt.iter().flatten();
+    let longest = longest.map(|device| device.capabilities().longest_frame());
+    let longest = longest.max().unwrap_or_default();
+    let rooms = dealt.iter();
+    let rooms = rooms.map(|devices| Room::new(devices[0].waker(), longest));
     let (rooms, clock): (Arc<[Room]>, _) = (rooms.collect(), MonotonicClock::start());
     let seat = |(number, devices)| Seat {
         number,

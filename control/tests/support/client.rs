@@ -66,10 +66,30 @@ impl Echoed {
 /// Sends random bytes of a seed, closes its side, and reads until the other closes: the same
 /// bytes must come, by count and SHA-256.
 pub(crate) fn echo(stream: &TcpStream, bytes: u64, seed: u64) -> Echoed {
-    let start = Instant::now();
+    let sends = || {
+        let sent = send_random(stream, bytes, seed);
+        stream
+            .shutdown(Shutdown::Write)
+            .expect("the connection is there");
+        sent
+    };
+    compare(sends, || receive(stream, u64::MAX), (bytes, seed))
+}
+
+/// The same, but both sides stay open.
+pub(crate) fn echo_and_stay(stream: &TcpStream, bytes: u64, seed: u64) -> Echoed {
+    let sends = || send_random(stream, bytes, seed);
+    compare(sends, || receive(stream, bytes), (bytes, seed))
+}
+
+fn compare(
+    sends: impl FnOnce() -> [u8; 32] + Send,
+    receives: impl FnOnce() -> ([u8; 32], Echoed),
+    (bytes, seed): (u64, u64),
+) -> Echoed {
     let (sent, (received, echoed)) = thread::scope(|scope| {
-        let sender = scope.spawn(|| send_random(stream, bytes, seed));
-        let received = receive(stream, start);
+        let sender = scope.spawn(sends);
+        let received = receives();
         (sender.join().expect("all is sent"), received)
     });
     assert_eq!(echoed.bytes, bytes, "seed {seed}");
@@ -80,7 +100,7 @@ pub(crate) fn echo(stream: &TcpStream, bytes: u64, seed: u64) -> Echoed {
     echoed
 }
 
-/// Sends random bytes and then a FIN; returns their SHA-256.
+/// Sends random bytes; returns their SHA-256.
 fn send_random(mut stream: &TcpStream, bytes: u64, seed: u64) -> [u8; 32] {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut hash = Sha256::new();
@@ -95,18 +115,16 @@ fn send_random(mut stream: &TcpStream, bytes: u64, seed: u64) -> [u8; 32] {
         });
         left -= size as u64;
     }
-    stream
-        .shutdown(Shutdown::Write)
-        .expect("the connection is there");
     hash.finalize().into()
 }
 
-/// Reads until the FIN.
-fn receive(mut stream: &TcpStream, start: Instant) -> ([u8; 32], Echoed) {
+/// Reads until the FIN, or until so many bytes have come.
+fn receive(mut stream: &TcpStream, limit: u64) -> ([u8; 32], Echoed) {
+    let start = Instant::now();
     let mut hash = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     let (mut bytes, mut longest_gap, mut last) = (0, Duration::ZERO, start);
-    loop {
+    while bytes < limit {
         let read = stream.read(&mut chunk);
         let size = read.unwrap_or_else(|error| panic!("after {bytes} bytes: {error}"));
         longest_gap = longest_gap.max(last.elapsed());

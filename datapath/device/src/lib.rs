@@ -29,6 +29,9 @@ pub trait Frame {
     fn set_len(&mut self, len: usize);
 }
 
+/// Bytes of a frame besides the IP packet, at most: the Ethernet header and one 802.1Q tag.
+pub const LINK_HEADERS: usize = 14 + 4;
+
 /// A queue that had no room gives the frame back.
 #[derive(Debug)]
 pub struct Full<F>(pub F);
@@ -40,6 +43,14 @@ pub struct Capabilities {
     pub mtu: usize,
     /// Most frames one [`Device::receive`] yields.
     pub batch: usize,
+}
+
+impl Capabilities {
+    /// Bytes of the longest frame, link headers included. The device drops what is longer.
+    #[must_use]
+    pub const fn longest_frame(&self) -> usize {
+        self.mtu + LINK_HEADERS
+    }
 }
 
 /// One queue pair of a network interface.
@@ -54,6 +65,10 @@ pub trait Device {
 
     /// Moves received frames to the end of `batch` while both have room; returns how many.
     fn receive(&mut self, batch: &mut Batch<Self::Frame>) -> usize;
+
+    /// Frames that were dropped because they were longer than
+    /// [`longest_frame`](Capabilities::longest_frame), since this was asked last.
+    fn take_too_long(&mut self) -> u64;
 
     /// Takes a free frame of length 0, or `None` when all are in use.
     fn allocate(&mut self) -> Option<Self::Frame>;

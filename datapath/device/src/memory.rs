@@ -6,10 +6,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::{Batch, Capabilities, Device, Frame, Full, Ledger};
-
-/// Bytes of a frame besides the packet: the Ethernet header and a tag.
-const LINK_HEADERS: usize = 18;
+use crate::{Batch, Capabilities, Device, Frame, Full, LINK_HEADERS, Ledger};
 
 /// One slot of a [`MemoryDevice`].
 #[derive(Debug)]
@@ -56,6 +53,7 @@ pub struct MemoryDevice {
     sent: VecDeque<MemoryFrame>,
     in_hand: usize,
     overruns: u64,
+    too_long: u64,
 }
 
 impl MemoryDevice {
@@ -75,14 +73,18 @@ impl MemoryDevice {
             sent: VecDeque::with_capacity(config.ring),
             in_hand: 0,
             overruns: 0,
+            too_long: 0,
         }
     }
 
     /// A frame comes from the wire. Whether there was room for it.
     pub fn deliver(&mut self, bytes: &[u8]) -> bool {
-        let fits = bytes.len() <= self.config.mtu + LINK_HEADERS;
+        if bytes.len() > self.capabilities().longest_frame() {
+            self.too_long += 1;
+            return false;
+        }
         let room = self.received.len() < self.config.ring;
-        let Some(mut frame) = (fits && room).then(|| self.free.pop()).flatten() else {
+        let Some(mut frame) = room.then(|| self.free.pop()).flatten() else {
             self.overruns += 1;
             return false;
         };
@@ -136,6 +138,10 @@ impl Device for MemoryDevice {
             }
         }
         count
+    }
+
+    fn take_too_long(&mut self) -> u64 {
+        std::mem::take(&mut self.too_long)
     }
 
     fn allocate(&mut self) -> Option<MemoryFrame> {
@@ -203,6 +209,14 @@ mod tests {
         assert!(ledger.balances() && ledger.in_hand == 2 && ledger.free == 1);
         batch.drain().for_each(|frame| device.release(frame));
         assert_eq!(device.ledger().free, 3);
+    }
+
+    #[test]
+    fn a_frame_longer_than_the_mtu_allows_is_dropped_and_counted() {
+        let mut device = device();
+        assert!(device.deliver(&[0; 118]) && !device.deliver(&[0; 119]));
+        assert_eq!((device.take_too_long(), device.take_too_long()), (1, 0));
+        assert_eq!(device.overruns(), 0);
     }
 
     #[test]

@@ -28,9 +28,6 @@ pub const RESETS_PER_MILLISECOND: u32 = 64;
 /// Largest share of the batch that one device may fill in one turn.
 pub const RECEIVE_BATCH: usize = 64;
 
-/// Largest frame that a worker can hand over to another, in bytes.
-pub const HANDED_FRAME: usize = 4096;
-
 /// Frames handed over by others that one turn processes.
 pub const HANDED_PER_TURN: usize = 64;
 

@@ -43,7 +43,7 @@ impl XdpDevice {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(interface: &Interface, queue: u32, options: &Options) -> Result<Self, OpenError> {
-        let rings = open::open(interface, queue, options)?;
+        let (rings, mtu) = open::open(interface, queue, options)?;
         let waker = Waker::new().map_err(|source| OpenError::System {
             what: "make an eventfd",
             interface: interface.name().to_owned(),
@@ -54,7 +54,7 @@ impl XdpDevice {
             zero_copy: rings.is_zero_copy(),
             rings,
             waker,
-            mtu: interface.mtu(),
+            mtu,
             queue,
             flushes: 0,
             gone: false,
@@ -169,6 +169,11 @@ impl Device for XdpDevice {
                 unreachable!("no more frames are taken than there is room for");
             }
         })
+    }
+
+    #[inline]
+    fn take_too_long(&mut self) -> u64 {
+        self.rings.take_too_long()
     }
 
     #[inline]

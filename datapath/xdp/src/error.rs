@@ -33,18 +33,16 @@ pub enum OpenError {
         /// The queue that was asked for.
         queue: u32,
     },
-    /// A packet as long as the MTU allows would not fit a frame.
+    /// A packet as long as the MTU allows would take too many slots.
     #[error(
-        "the MTU of {interface} is {mtu}, but a frame of {frame_size} bytes holds packets up to \
-         {limit}; use larger frames or `ip link set dev {interface} mtu {limit}`"
+        "the MTU of {interface} is {mtu}, but packets may have up to {limit} bytes; \
+         `ip link set dev {interface} mtu {limit}`"
     )]
     MtuTooLarge {
         /// The name of the interface.
         interface: String,
         /// Its MTU.
         mtu: usize,
-        /// Bytes of one frame, headroom included.
-        frame_size: u32,
         /// The largest MTU that fits.
         limit: usize,
     },

@@ -12,11 +12,12 @@ mod limits;
 mod open;
 mod options;
 mod rings;
+mod runs;
 mod wake;
 
 pub use device::XdpDevice;
 pub use error::OpenError;
 pub use interface::Interface;
-pub use options::{Options, ZeroCopy};
+pub use options::{MultiBuffer, Options, ZeroCopy};
 pub use rings::{Statistics, XdpFrame};
 pub use wake::Waker;

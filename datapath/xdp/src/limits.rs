@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Room for the driver and XDP programs before the bytes of every frame (XDP_PACKET_HEADROOM).
 pub(crate) const HEADROOM: usize = 256;
 
-/// Ethernet header and one 802.1Q tag.
-pub(crate) const LINK_HEADERS: usize = 14 + 4;
+/// Most slots that one frame may take: so many of 2 KiB hold a packet of 9,000 bytes.
+pub(crate) const MAX_SLOTS: usize = 6;
 
 /// The shortest frame there is: an Ethernet header.
 pub(crate) const MIN_FRAME: u32 = 14;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use wirepath_device::LINK_HEADERS;
 use xsk_rs::config::{
     BindFlags, FrameSize, Interface as InterfaceName, LibxdpFlags, QueueSize, SocketConfig,
     UmemConfig,
@@ -14,10 +15,11 @@ use xsk_rs::config::{
 use xsk_rs::{FrameDesc, Umem};
 
 use crate::limits::{FIRST_BIND_RETRY, LONGEST_BIND_RETRY};
-use crate::rings::{Parts, Rings};
-use crate::{Interface, OpenError, Options, ZeroCopy};
+use crate::rings::{Layout, Parts, Rings};
+use crate::{Interface, MultiBuffer, OpenError, Options, ZeroCopy};
 
-/// Opens a socket on a queue, and waits a little for a queue that is taken.
+/// Opens a socket on a queue, and waits a little for a queue that is taken. Returns the MTU, which
+/// is smaller than the interface's where packets must fit one slot, as well.
 #[allow(
     clippy::disallowed_methods,
     reason = "set-up may sleep; the packet path has not begun"
@@ -26,7 +28,7 @@ pub(crate) fn open(
     interface: &Interface,
     queue: u32,
     options: &Options,
-) -> Result<Rings, OpenError> {
+) -> Result<(Rings, usize), OpenError> {
     check(interface, queue, options)?;
     let opening = Opening {
         interface,
@@ -66,7 +68,6 @@ pub(crate) fn check(interface: &Interface, queue: u32, options: &Options) -> Res
         return Err(OpenError::MtuTooLarge {
             interface: name(),
             mtu: interface.mtu(),
-            frame_size: options.frame_size,
             limit,
         });
     }
@@ -80,13 +81,41 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    /// With packets in several slots where the MTU needs it and the kernel lets us.
+    fn attempt(&self) -> Result<(Rings, usize), OpenError> {
+        let (mtu, limit) = (self.interface.mtu(), self.options.largest_mtu_of_one_slot());
+        if mtu <= limit {
+            return self.bind(mtu);
+        }
+        if self.options.multi_buffer == MultiBuffer::Auto {
+            match self.bind(mtu) {
+                Err(OpenError::System { .. } | OpenError::NoZeroCopy { .. }) => {}
+                result => return result,
+            }
+        }
+        let opened = self.bind(limit)?;
+        let interface = self.interface.name();
+        tracing::warn!(
+            interface,
+            mtu,
+            limit,
+            "packets above the limit will be dropped"
+        );
+        Ok(opened)
+    }
+
     /// Everything anew each time: libxdp cannot bind a socket twice.
-    fn attempt(&self) -> Result<Rings, OpenError> {
-        let (umem, frames) = self.memory()?;
-        let parts = self.socket(umem)?;
-        let mut rings = Rings::new(parts, frames, self.options.receive_share());
+    fn bind(&self, mtu: usize) -> Result<(Rings, usize), OpenError> {
+        let layout = Layout {
+            receive_share: self.options.receive_share(),
+            slots_of_a_frame: self.options.slots(mtu),
+            longest: mtu + LINK_HEADERS,
+        };
+        let (umem, slots) = self.memory()?;
+        let parts = self.socket(umem, layout.slots_of_a_frame > 1)?;
+        let mut rings = Rings::new(parts, slots, layout);
         rings.refill();
-        Ok(rings)
+        Ok((rings, mtu))
     }
 
     fn memory(&self) -> Result<(Umem, Vec<FrameDesc>), OpenError> {
@@ -105,13 +134,18 @@ impl Opening<'_> {
             .map_err(|error| self.refused("register the memory of the frames", cause(&error)))
     }
 
-    fn socket(&self, umem: Umem) -> Result<Parts, OpenError> {
+    fn socket(&self, umem: Umem, multi_buffer: bool) -> Result<Parts, OpenError> {
+        let multi_buffer = if multi_buffer {
+            BindFlags::XDP_USE_SG
+        } else {
+            BindFlags::empty()
+        };
         let ring = self.ring_size()?;
         let config = SocketConfig::builder()
             .rx_queue_size(ring)
             .tx_queue_size(ring)
             .libxdp_flags(LibxdpFlags::XSK_LIBXDP_FLAGS_INHIBIT_PROG_LOAD)
-            .bind_flags(BindFlags::XDP_USE_NEED_WAKEUP | self.copy_flags())
+            .bind_flags(BindFlags::XDP_USE_NEED_WAKEUP | multi_buffer | self.copy_flags())
             .build();
         let name: InterfaceName = self
             .interface

@@ -7,6 +7,7 @@ use std::time::Duration;
 use lab::{Port, in_namespace, run};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use wirepath_bpf::{SteerError, Steering};
+use wirepath_device::Device as _;
 use wirepath_xdp::{Interface, OpenError, Options, XdpDevice, ZeroCopy};
 
 fn open(name: &str, queue: u32, options: &Options) -> Result<XdpDevice, OpenError> {
@@ -69,20 +70,21 @@ fn a_queue_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_mtu_beyond_a_frame_is_refused_and_the_limit_is_told() {
+fn an_mtu_that_takes_too_many_slots_is_refused_and_the_limit_is_told() {
     in_namespace(|| {
-        run("ip link set left mtu 1775");
+        run("ip link set left mtu 10735");
         let small = Options {
             frame_size: 2048,
             ..hurried()
         };
         let error = open("left", 0, &small).unwrap_err();
         assert!(
-            matches!(error, OpenError::MtuTooLarge { limit: 1774, .. }),
+            matches!(error, OpenError::MtuTooLarge { limit: 10734, .. }),
             "{error}"
         );
-        run("ip link set left mtu 1774");
-        open("left", 0, &small).unwrap();
+        run("ip link set left mtu 10734");
+        let device = open("left", 0, &small).unwrap();
+        assert_eq!(device.capabilities().mtu, 10734);
     });
 }
 

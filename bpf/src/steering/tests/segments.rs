@@ -231,3 +231,18 @@ fn a_frame_cut_short_is_never_redirected_and_ours_never_passed() {
         );
     });
 }
+
+#[test]
+fn a_segment_of_9000_bytes_is_judged_by_its_first_buffer() {
+    on_bench(|bench| {
+        for ((owned, shared), other) in OWNED.into_iter().zip(SHARED).zip(OTHER) {
+            for (address, verdict) in [(owned, Listener), (shared, Listener), (other, Passed)] {
+                let mut text = segment(33000, HTTP);
+                text.resize(8_900, 0x5a);
+                let packet = ip(address, TCP, &text);
+                assert_eq!(bench.judge(&packet.frame()), verdict);
+                assert_eq!(bench.judge(&packet.tagged(0x8100).frame()), verdict);
+            }
+        }
+    });
+}

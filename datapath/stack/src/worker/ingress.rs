@@ -64,7 +64,9 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(mut batch) = self.ports[port].take_batch() else {
             return 0;
         };
-        let received = self.ports[port].device.receive(&mut batch);
+        let device = &mut self.ports[port].device;
+        let received = device.receive(&mut batch);
+        self.counters.drop_too_long += device.take_too_long();
         if received > 0 {
             self.parse_all(now, port, &batch);
             self.process_all(now, port, &batch);

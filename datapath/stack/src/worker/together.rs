@@ -8,7 +8,7 @@ use wirepath_wire::tuple::Tuple;
 use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
-use crate::limits::{HANDED_FRAME, HANDED_PER_TURN};
+use crate::limits::HANDED_PER_TURN;
 use crate::peers::{Claim, Peers};
 
 /// The way to the other workers, and room for a frame of theirs.
@@ -19,11 +19,14 @@ pub(super) struct Together {
 }
 
 impl<D: Device, A: App> Worker<D, A> {
-    /// Makes it one of several, before it has connections.
+    /// Makes it one of several, after it was given its devices and before it has connections.
     pub fn join(&mut self, peers: Box<dyn Peers>) {
+        let devices = self.ports.iter().map(|port| port.device.capabilities());
+        let longest = devices.map(|device| device.longest_frame()).max();
+        let longest = longest.unwrap_or_default();
         self.together = Some(Together {
             peers,
-            buffer: vec![0; HANDED_FRAME],
+            buffer: vec![0; longest],
         });
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Port {
     pub(crate) steering: Steering,
     pub(crate) device: XdpDevice,
     pub(crate) batch: Batch<XdpFrame>,
+    /// All frames of the device.
+    total: usize,
 }
 
 impl Port {
@@ -73,11 +75,13 @@ impl Port {
             .unwrap();
         let attachment = steering.attach(name, mode).unwrap();
         let batch = Batch::with_capacity(device.capabilities().batch);
+        let total = device.ledger().total;
         Self {
             attachment,
             steering,
             device,
             batch,
+            total,
         }
     }
 
@@ -88,11 +92,15 @@ impl Port {
 
     /// Queues a frame for the other end; false when there is none free or the ring is full.
     pub(crate) fn send(&mut self, end: usize, number: u32) -> bool {
+        self.send_bytes(&segment(ENDS[end].1, ENDS[1 - end].1, number))
+    }
+
+    /// The same with a frame of any content.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) -> bool {
         let Some(mut frame) = self.device.allocate() else {
             return false;
         };
-        let bytes = segment(ENDS[end].1, ENDS[1 - end].1, number);
-        frame.buffer()[..bytes.len()].copy_from_slice(&bytes);
+        frame.buffer()[..bytes.len()].copy_from_slice(bytes);
         frame.set_len(bytes.len());
         match self.device.transmit(frame) {
             Ok(()) => true,
@@ -149,7 +157,7 @@ impl Port {
         assert_eq!((ledger.in_hand, ledger.transmitting), (0, 0), "{ledger:?}");
         let share = options.ring_size.min(options.frame_count / 2) as usize;
         assert_eq!(ledger.receiving, share, "{ledger:?}");
-        assert_eq!(ledger.total, options.frame_count as usize);
+        assert_eq!(ledger.total, self.total);
     }
 }
 
