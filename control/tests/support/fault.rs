@@ -1,14 +1,9 @@
 //! Loss and duplication in a middle namespace, by a tc-bpf program on the bridge's ports.
 
-use std::env;
-use std::os::fd::AsFd as _;
-use std::process::Command;
-use std::sync::OnceLock;
-
-use libbpf_rs::{MapCore as _, MapFlags, Object, ObjectBuilder, TC_INGRESS, TcHookBuilder};
+use libbpf_rs::{MapCore as _, MapFlags, Object};
 use wirepath::netns::{Namespace, Network};
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/fault.bpf.c");
+use super::tc;
 
 /// How often what happens to a frame, in millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,34 +44,12 @@ impl Fault {
                 .interface_index(name)
                 .expect("the interface exists")
         };
-        let object = ObjectBuilder::default()
-            .open_memory(object_code())
-            .and_then(|object| object.load())
-            .expect("the fault program loads");
         let fault = Self {
-            object,
+            object: tc::load("fault.bpf.c"),
             duplicate_to: index(duplicate_to),
         };
         fault.set(rates);
-        let program = fault
-            .object
-            .progs()
-            .next()
-            .expect("the object has one program");
-        let (program, ifindex) = (program.as_fd(), i32::try_from(index(interface)).unwrap());
-        let attach = || {
-            let mut hook = TcHookBuilder::new(program)
-                .ifindex(ifindex)
-                .replace(true)
-                .handle(1)
-                .priority(1)
-                .hook(TC_INGRESS);
-            hook.create()?.attach().map(drop)
-        };
-        namespace
-            .run(attach)
-            .unwrap()
-            .expect("the fault program attaches to ingress");
+        tc::attach(&fault.object, "fault", (namespace, interface));
         fault
     }
 
@@ -121,24 +94,4 @@ impl Fault {
             duplicated: word(2),
         }
     }
-}
-
-/// The compiled program, made once for each test process.
-fn object_code() -> &'static [u8] {
-    static CODE: OnceLock<Vec<u8>> = OnceLock::new();
-    CODE.get_or_init(|| {
-        let output = Command::new("clang")
-            .args(["-O2", "-g", "-Wall", "-Werror", "-target", "bpf"])
-            .args(["-c", SOURCE, "-o", "-"])
-            // Where Debian keeps asm/types.h, which the bpf target does not know.
-            .arg(format!("-I/usr/include/{}-linux-gnu", env::consts::ARCH))
-            .output()
-            .expect("clang runs: install the package clang");
-        let report = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "fault.bpf.c does not compile:\n{report}"
-        );
-        output.stdout
-    })
 }

@@ -4,6 +4,8 @@
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod server;
+mod tc;
+pub(crate) mod vlan;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
