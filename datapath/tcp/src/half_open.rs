@@ -6,7 +6,7 @@ use wirepath_wire::tcp::{
     Flags, Header, Options, Segment, Timestamps, UnscaledWindow, UserTimeout, WindowScale,
 };
 
-use crate::config::Config;
+use crate::config::{Config, EcnMode};
 use crate::connection::ecn::{self, OFFER};
 use crate::connection::{Connection, HandshakeDone, advertised_user_timeout};
 use crate::negotiated::{Path, ts_value};
@@ -18,7 +18,8 @@ use crate::time::Instant;
 /// minutes ask for: the peer is not proven (docs/decisions.md).
 pub const SYN_ACK_RETRIES: u8 = 5;
 
-/// A half-open connection.
+/// A half-open connection. Of the options that the SYN offered it has those that our SYN-ACK takes
+/// up: the listener may get other settings before the handshake ends.
 #[derive(Debug, Clone, Copy)]
 pub struct HalfOpen {
     irs: SeqNum,
@@ -31,10 +32,12 @@ pub struct HalfOpen {
     window: UnscaledWindow,
     mss: Option<u16>,
     user_timeout: Option<UserTimeout>,
+    /// The peer's shift; `None` where windows are not scaled.
     window_scale: Option<WindowScale>,
+    /// Ours.
+    rcv_scale: WindowScale,
     timestamps: bool,
     sack_permitted: bool,
-    /// Whether the SYN offered ECN.
     ecn: bool,
     retries: u8,
 }
@@ -76,10 +79,11 @@ impl HalfOpen {
             window: syn.window,
             mss,
             user_timeout,
-            window_scale,
-            timestamps: timestamps.is_some(),
-            sack_permitted,
-            ecn: syn.flags.contains(OFFER),
+            window_scale: window_scale.filter(|_| config.window_scaling),
+            rcv_scale: config.window_scale(),
+            timestamps: config.timestamps && timestamps.is_some(),
+            sack_permitted: config.sack && sack_permitted,
+            ecn: ecn::takes_up(config, syn),
             retries: 0,
         }
     }
@@ -99,7 +103,7 @@ impl HalfOpen {
         }
     }
 
-    /// The peer's SYN as it came.
+    /// The peer's SYN, with the options that we take up.
     fn syn(&self) -> Header {
         let timestamps = Timestamps {
             value: self.ts_value,
@@ -139,7 +143,6 @@ impl HalfOpen {
     /// Our SYN-ACK: RFC 9293 3.10.7.2.
     #[must_use]
     pub fn syn_ack(&self, now: Instant, config: &Config, path: Path) -> Header {
-        let scaled = config.window_scaling && self.window_scale.is_some();
         let value = ts_value(now, self.ts_offset);
         let timestamps = Timestamps {
             value,
@@ -147,13 +150,13 @@ impl HalfOpen {
         };
         let options = Options {
             mss: Some(path.clamped(config.max_segment).mss),
-            window_scale: scaled.then(|| config.window_scale()),
-            sack_permitted: config.sack && self.sack_permitted,
-            timestamps: (config.timestamps && self.timestamps).then_some(timestamps),
+            window_scale: self.window_scale.map(|_| self.rcv_scale),
+            sack_permitted: self.sack_permitted,
+            timestamps: self.timestamps.then_some(timestamps),
             user_timeout: advertised_user_timeout(config),
             ..Options::default()
         };
-        let flags = match ecn::takes_up(config, &self.syn()) {
+        let flags = match self.ecn {
             true => Flags::SYN | Flags::ACK | Flags::ECE,
             false => Flags::SYN | Flags::ACK,
         };
@@ -233,7 +236,15 @@ impl HalfOpen {
     /// The connection, once a segment was [`Accept`](HalfOpenVerdict::Accept)ed.
     #[must_use]
     pub fn accept(&self, now: Instant, config: Config, path: Path) -> Connection {
-        Connection::accept(now, config, path, &self.handshake())
+        // What was not agreed upon is not in the SYN that the handshake hands over.
+        let agreed = Config {
+            window_scaling: true,
+            timestamps: true,
+            sack: true,
+            ecn: EcnMode::Passive,
+            ..config
+        };
+        Connection::accept(now, agreed, path, &self.handshake())
     }
 
     /// What the connection must know of the handshake.
@@ -242,6 +253,7 @@ impl HalfOpen {
         HandshakeDone {
             iss: self.iss,
             syn: self.syn(),
+            rcv_scale: self.rcv_scale,
             ts_offset: self.ts_offset,
             syn_at: self.syn_at,
             retransmitted: self.retries > 0,

@@ -1,7 +1,7 @@
 //! How a connection begins: RFC 9293 3.10.1, 3.5.
 
 use wirepath_wire::seq::SeqNum;
-use wirepath_wire::tcp::{Header, UnscaledWindow};
+use wirepath_wire::tcp::{Header, UnscaledWindow, WindowScale};
 
 use super::ecn::EcnState;
 use super::pacing::Pacer;
@@ -23,8 +23,10 @@ use crate::timers::Timers;
 pub struct HandshakeDone {
     /// Our SYN-ACK's sequence number.
     pub iss: SeqNum,
-    /// The peer's SYN, as a header.
+    /// The peer's SYN, as a header, with the options that our SYN-ACK has taken up.
     pub syn: Header,
+    /// Shift of the windows we send, where it has one.
+    pub rcv_scale: WindowScale,
     /// What is added to the clock of our timestamps.
     pub ts_offset: u32,
     /// When the SYN came; `NEVER` when that is not known.
@@ -51,6 +53,7 @@ impl Connection {
         connection.passive = true;
         connection.state = State::SynReceived;
         connection.snd.nxt = done.iss + 1;
+        connection.negotiated.rcv_scale = done.rcv_scale;
         connection.on_peer_syn(now, &done.syn);
         if done.retransmitted {
             connection.liveness.retries = 1;

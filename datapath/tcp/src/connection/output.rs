@@ -133,7 +133,7 @@ impl Connection {
         let mut options = Options {
             // RFC 9293 3.7.1 (MUST-14, SHLD-5, MUST-67).
             mss: Some(self.path.link().mss),
-            window_scale: scaling.then(|| self.config.window_scale()),
+            window_scale: scaling.then_some(self.negotiated.rcv_scale),
             sack_permitted: self.negotiated.sack,
             timestamps: self.negotiated.timestamps_option(now),
             ..Options::default()

@@ -1,9 +1,11 @@
 //! The handshake of a passive open: RFC 9293 3.10.7.2, and 3.10.7.4 in SYN-RECEIVED.
 
+use wirepath_wire::tcp::{Flags, Header, WindowScale};
+
 use super::pair::{End, PATH};
 use super::trace::{ISS, Trace, line, parse, plain};
 use super::{Event, text};
-use crate::config::Config;
+use crate::config::{Config, EcnMode};
 use crate::half_open::{HalfOpen, HalfOpenVerdict};
 use crate::state::State;
 use crate::time::Instant;
@@ -12,7 +14,11 @@ const SYN: &str = "S 0+0 mss 1000 ws 4 sackok";
 const SYN_ACK: &str = "S. 0+0 ack 1 mss 1460 ws 3 sackok";
 
 fn half_open() -> HalfOpen {
-    HalfOpen::new(Instant::ZERO, &parse(SYN, 60_000).header, &plain(), ISS, 0)
+    half_open_with(&plain())
+}
+
+fn half_open_with(config: &Config) -> HalfOpen {
+    HalfOpen::new(Instant::ZERO, &parse(SYN, 60_000).header, config, ISS, 0)
 }
 
 fn on(peer: &str) -> HalfOpenVerdict {
@@ -43,7 +49,7 @@ fn the_syn_ack_has_the_options_that_both_have() {
         window_scaling: false,
         ..plain()
     };
-    let syn_ack = half_open().syn_ack(Instant::ZERO, &none, PATH);
+    let syn_ack = half_open_with(&none).syn_ack(Instant::ZERO, &none, PATH);
     assert_eq!(line(&syn_ack, 0), "S. 0+0 ack 1 mss 1460");
 }
 
@@ -159,4 +165,54 @@ fn a_last_ack_that_is_refused_leaves_syn_received_to_try_again() {
     assert_eq!(lines(&mut server, later), ["S. 0+0 ack 1 mss 1460"]);
     server.on(later, &parse(". 1+0 ack 1 ts 51/0", 60_000));
     assert_eq!(server.connection.state(), State::Established);
+}
+
+/// What the SYN-ACK says, and what the connection then does: timestamps, SACK, ECN, our shift.
+type Agreed = (bool, bool, bool, u8);
+
+fn agreed(begun_with: Config, ended_with: Config) -> (Agreed, Agreed) {
+    let now = Instant::ZERO;
+    let syn = parse("SEW 0+0 mss 1000 ws 4 sackok ts 50/0", 60_000);
+    let half_open = HalfOpen::new(now, &syn.header, &begun_with, ISS, 0);
+    // Also when it is sent again after the change.
+    let Header { flags, options, .. } = half_open.syn_ack(now, &ended_with, PATH);
+    let said = (
+        options.timestamps.is_some(),
+        options.sack_permitted,
+        flags.contains(Flags::ECE),
+        options.window_scale.map_or(0, WindowScale::shift),
+    );
+    let connection = half_open.accept(now, ended_with, PATH);
+    let info = connection.info();
+    let ecn = connection.ecn.is_agreed();
+    (said, (info.timestamps, info.sack, ecn, info.window_scale.1))
+}
+
+#[test]
+fn a_handshake_keeps_what_it_began_with_when_the_listener_gets_other_settings() {
+    let all = Config {
+        receive_buffer: 2 << 20,
+        ..Config::default()
+    };
+    let none = Config {
+        receive_buffer: 4_096,
+        timestamps: false,
+        sack: false,
+        window_scaling: false,
+        ecn: EcnMode::Off,
+        ..all
+    };
+    let small = Config {
+        receive_buffer: 4_096,
+        ..all
+    };
+    let (everything, nothing) = ((true, true, true, 6), (false, false, false, 0));
+    for (begun_with, then, expected) in [
+        (all, none, everything),
+        (none, all, nothing),
+        (all, small, everything),
+        (small, all, (true, true, true, 0)),
+    ] {
+        assert_eq!(agreed(begun_with, then), (expected, expected));
+    }
 }
