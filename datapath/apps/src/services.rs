@@ -17,6 +17,9 @@ pub enum Service {
 }
 
 impl Service {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Echo, Self::Discard, Self::Chargen];
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -14,3 +14,5 @@ mod markings;
 mod opens;
 #[path = "worker/pressure.rs"]
 mod pressure;
+#[path = "worker/walk.rs"]
+mod walk;

@@ -40,6 +40,8 @@ pub(crate) struct Listeners {
     by_endpoint: HashMap<Endpoint, Listener, Keyed>,
     /// Connections and handshakes of each, by its number.
     held: Vec<usize>,
+    /// Connections that each has opened, by its number.
+    opened: Vec<u64>,
 }
 
 impl Listeners {
@@ -47,6 +49,7 @@ impl Listeners {
         Self {
             by_endpoint: HashMap::with_hasher(Keyed(secret)),
             held: Vec::new(),
+            opened: Vec::new(),
         }
     }
 
@@ -54,6 +57,11 @@ impl Listeners {
         let number = usize::from(listener.id.0);
         if self.held.len() <= number {
             self.held.resize(number + 1, 0);
+            self.opened.resize(number + 1, 0);
+        }
+        // A number is given again, once nobody has it.
+        if !self.by_endpoint.contains_key(&endpoint) {
+            self.opened[number] = 0;
         }
         self.by_endpoint.insert(endpoint, listener);
     }
@@ -104,5 +112,19 @@ impl Listeners {
     pub(crate) fn held(&self, listener: ListenerId) -> usize {
         let held = self.held.get(usize::from(listener.0));
         held.copied().unwrap_or_default()
+    }
+
+    /// The handshake of a flow of `listener` is done.
+    pub(crate) fn count_opened(&mut self, listener: Option<ListenerId>) {
+        let opened = listener.and_then(|id| self.opened.get_mut(usize::from(id.0)));
+        if let Some(opened) = opened {
+            *opened += 1;
+        }
+    }
+
+    /// How many connections it has opened.
+    pub(crate) fn opened(&self, listener: ListenerId) -> u64 {
+        let opened = self.opened.get(usize::from(listener.0));
+        opened.copied().unwrap_or_default()
     }
 }

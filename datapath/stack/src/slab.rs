@@ -23,6 +23,11 @@ impl<T> Slab<T> {
         self.slots.len() - self.free.len()
     }
 
+    /// One more than the largest number that a value has had.
+    pub(crate) fn reach(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.len() == self.capacity
     }

@@ -15,6 +15,7 @@ use wirepath_wire::vlan;
 
 use super::Worker;
 use super::ingress::Arrival;
+use super::report::Traffic;
 use crate::app::App;
 use crate::limits::{RECEIVE_BATCH, SEGMENTS_PER_CONNECTION_AND_TURN, SEGMENTS_PER_TURN};
 use crate::link::Link;
@@ -31,6 +32,7 @@ pub(super) struct Port<D: Device> {
     spare: Option<D::Frame>,
     /// A frame that the transmit ring refused: it goes first next time.
     stalled: Option<D::Frame>,
+    pub(super) traffic: Traffic,
 }
 
 impl<D: Device> Drop for Port<D> {
@@ -82,6 +84,7 @@ impl<D: Device> Port<D> {
             batch,
             spare: None,
             stalled: None,
+            traffic: Traffic::default(),
         }
     }
 
@@ -293,6 +296,8 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         frame.set_len(len);
+        port.traffic.frames_out += 1;
+        port.traffic.bytes_out += len as u64;
         self.counters.frames_out += 1;
         self.counters.bytes_out += len as u64;
         self.counters.transmit_full += u64::from(!port.transmit(frame));

@@ -77,12 +77,17 @@ impl<D: Device, A: App> Worker<D, A> {
 
     fn parse_all(&mut self, now: Instant, port: usize, batch: &Batch<D::Frame>) {
         self.arrivals.clear();
+        let bytes_before = self.counters.bytes_in;
         for (number, frame) in batch.frames().iter().enumerate() {
             self.counters.frames_in += 1;
             self.counters.bytes_in += frame.bytes().len() as u64;
             let arrival = self.read(now, number, Raw::received(port, frame.bytes()));
             self.arrivals.extend(arrival);
         }
+        let traffic = &mut self.ports[port].traffic;
+        traffic.batches_in += 1;
+        traffic.frames_in += batch.frames().len() as u64;
+        traffic.bytes_in += self.counters.bytes_in - bytes_before;
     }
 
     fn process_all(&mut self, now: Instant, port: usize, batch: &Batch<D::Frame>) {

@@ -12,9 +12,11 @@ mod segment;
 mod serve;
 mod timers;
 mod together;
+mod walk;
 
 pub use open::OpenError;
-pub use report::{FlowInfo, Holdings};
+pub use report::{Holdings, Traffic};
+pub use walk::{Cursor, FlowInfo, FlowView};
 
 use std::collections::VecDeque;
 use std::io;
@@ -235,6 +237,12 @@ impl<D: Device, A: App> Worker<D, A> {
     /// # Errors
     /// When a device is gone for good.
     pub fn turn(&mut self, now: Instant) -> io::Result<Progress> {
+        let taken = self.turn_in(now);
+        self.turn_out(now, taken)
+    }
+
+    /// The first half of a turn, for who measures the halves: receive, process, expire.
+    pub fn turn_in(&mut self, now: Instant) -> Progress {
         let mut progress = Progress::default();
         let mut has_more = false;
         for port in 0..self.ports.len() {
@@ -250,6 +258,14 @@ impl<D: Device, A: App> Worker<D, A> {
             self.turns_without_timers = 0;
             progress.fired = self.expire(now);
         }
+        progress
+    }
+
+    /// The second half, which goes on with what the first has done: emit, enter the kernel once.
+    ///
+    /// # Errors
+    /// When a device is gone for good.
+    pub fn turn_out(&mut self, now: Instant, mut progress: Progress) -> io::Result<Progress> {
         progress.sent = self.emit(now);
         for port in &mut self.ports {
             port.flush()?;

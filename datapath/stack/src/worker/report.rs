@@ -2,27 +2,12 @@
 
 use wirepath_device::{Device, Ledger};
 use wirepath_tcp::connection::Info;
-use wirepath_tcp::half_open::HalfOpen;
 use wirepath_tcp::state::State;
-use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::Worker;
 use crate::app::App;
 use crate::listeners::ListenerId;
-
-/// One line of `ss`.
-#[derive(Debug, Clone)]
-pub struct FlowInfo {
-    /// Both ends.
-    pub tuple: Tuple,
-    /// Its state.
-    pub state: State,
-    /// The rest, where there is a whole connection.
-    pub info: Option<Info>,
-    /// When it is given up, for what is half-open or in TIME-WAIT.
-    pub deadline: Option<Instant>,
-}
 
 /// How much a worker holds now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +22,21 @@ pub struct Holdings {
     pub blocks: usize,
     /// Blocks of text in all.
     pub blocks_total: usize,
+}
+
+/// What one device has carried since it was attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Frames received.
+    pub frames_in: u64,
+    /// Bytes received, link headers included.
+    pub bytes_in: u64,
+    /// Batches that the frames came in.
+    pub batches_in: u64,
+    /// Frames sent.
+    pub frames_out: u64,
+    /// Bytes sent, link headers included.
+    pub bytes_out: u64,
 }
 
 impl Holdings {
@@ -96,6 +96,17 @@ impl<D: Device, A: App> Worker<D, A> {
             .map(|(endpoint, listener)| (*endpoint, listener.id))
     }
 
+    /// Connections that a listener has opened since it began to listen.
+    #[must_use]
+    pub fn opened_by(&self, listener: ListenerId) -> u64 {
+        self.listeners.opened(listener)
+    }
+
+    /// What each device has received and sent, in the order of [`attach`](Self::attach).
+    pub fn traffic(&self) -> impl Iterator<Item = Traffic> + '_ {
+        self.ports.iter().map(|port| port.traffic)
+    }
+
     /// The frames of each device.
     pub fn ledgers(&self) -> impl Iterator<Item = Ledger> + '_ {
         self.ports.iter().map(|port| port.device.ledger())
@@ -105,37 +116,5 @@ impl<D: Device, A: App> Worker<D, A> {
     #[must_use]
     pub fn frames_balance(&self) -> bool {
         self.ports.iter().all(super::egress::Port::ledger_balances)
-    }
-
-    /// All flows: whole, half-open, and in TIME-WAIT.
-    pub fn flows(&self) -> impl Iterator<Item = FlowInfo> + '_ {
-        let open = self.flows.open.iter_from(0).map(|(_, flow)| {
-            let info = flow.connection.info();
-            FlowInfo {
-                tuple: flow.tuple,
-                state: info.state,
-                info: Some(info),
-                deadline: None,
-            }
-        });
-        let half_open = self.flows.half_open.iter_from(0).map(|(_, flow)| {
-            let deadline = Some(HalfOpen::deadline(&flow.half_open));
-            FlowInfo {
-                tuple: flow.tuple,
-                state: State::SynReceived,
-                info: None,
-                deadline,
-            }
-        });
-        let time_wait = self.flows.time_wait.iter_from(0).map(|(_, flow)| {
-            let deadline = Some(flow.time_wait.deadline());
-            FlowInfo {
-                tuple: flow.tuple,
-                state: State::TimeWait,
-                info: None,
-                deadline,
-            }
-        });
-        open.chain(half_open).chain(time_wait)
     }
 }

@@ -83,6 +83,7 @@ impl<D: Device, A: App> Worker<D, A> {
             match event {
                 Event::Connected => {
                     self.counters.opened += 1;
+                    self.listeners.count_opened(socket.listener);
                     self.app.on_open(&mut socket, session);
                 }
                 Event::Urgent => self.app.on_urgent(&mut socket, session),
@@ -113,6 +114,7 @@ impl<D: Device, A: App> Worker<D, A> {
         while let Some(event) = socket.connection.poll_early_event() {
             if event == Event::Connected {
                 self.counters.opened += 1;
+                self.listeners.count_opened(socket.listener);
                 self.app.on_open(&mut socket, session);
             } else {
                 self.app.on_urgent(&mut socket, session);
