@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Empty};
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
@@ -63,25 +63,38 @@ impl Client {
 
     async fn get<T: DeserializeOwned>(&self, resource: &str) -> anyhow::Result<T> {
         let path = self.path.display();
+        let response = self.request(Method::GET, resource).await?;
+        let body = response.into_body().collect().await?.to_bytes();
+        serde_json::from_slice(&body)
+            .with_context(|| format!("the server at {path} speaks another version"))
+    }
+
+    /// The answer to a request without a body, if it is one of success.
+    pub(super) async fn request(
+        &self,
+        method: Method,
+        resource: &str,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let path = self.path.display();
         let stream = UnixStream::connect(&self.path).await.with_context(|| {
             format!("cannot reach a server at {path}; is it running, and is --control right?")
         })?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let request = Request::get(resource).header("host", "wirepath");
+        // It ends with the answer.
+        tokio::spawn(connection);
+        let request = Request::builder().method(method).uri(resource);
+        let request = request.header("host", "wirepath");
         let response = sender
             .send_request(request.body(Empty::<Bytes>::new())?)
             .await;
         let response = response.with_context(|| format!("the server at {path} hung up"))?;
         let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
-        connection.abort();
         if !status.is_success() {
+            let body = response.into_body().collect().await?.to_bytes();
             let text = String::from_utf8_lossy(&body);
             bail!("the server at {path} answered {status}: {}", text.trim());
         }
-        serde_json::from_slice(&body)
-            .with_context(|| format!("the server at {path} speaks another version"))
+        Ok(response)
     }
 }

@@ -1,10 +1,14 @@
 //! HTTP with JSON on a unix socket: how a running server is asked.
 
+mod capture;
+mod capture_client;
 mod client;
 mod model;
 mod server;
 mod socket;
 
+pub use capture::CaptureQuery;
+pub use capture_client::CaptureStream;
 pub use client::{Client, running_servers};
 pub use model::{Details, Flow, Stats};
 pub use server::{Server, serve};

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 
+use super::capture;
 use super::model::{Flow, Stats};
 use super::socket::ControlSocket;
 use crate::runtime::{AskError, ControlPlane};
@@ -34,10 +35,12 @@ impl Server {
 /// # Errors
 /// The socket failed.
 pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
+    let captures = capture::routes(Arc::clone(&server.plane));
     let router = Router::new()
         .route("/v1/flows", get(flows))
         .route("/v1/stats", get(stats))
-        .with_state(server);
+        .with_state(server)
+        .merge(captures);
     axum::serve(socket.listener()?, router).await
 }
 

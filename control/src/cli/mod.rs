@@ -1,5 +1,6 @@
 //! The `wirepath` command.
 
+mod capture;
 mod check;
 mod demo;
 mod script;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     /// List the connections of running servers, like ss.
     Ss(ss::Args),
+    /// Write the frames that a running server receives and sends to a pcapng file, like tcpdump.
+    Capture(capture::Args),
     /// Play packet scripts against the stack, without a network.
     Script(script::Args),
     /// Say whether and how well an interface will work, and why not.
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Chargen(args) => server::run(args, wirepath_apps::Service::Chargen),
         Command::Demo(args) => demo::run(&args),
         Command::Ss(args) => ss::run(&args),
+        Command::Capture(args) => capture::run(&args),
         Command::Script(args) => script::run(&args),
         Command::Check(args) => check::run(&args),
     };

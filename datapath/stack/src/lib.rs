@@ -14,6 +14,7 @@ pub mod listeners;
 pub mod peers;
 mod ports;
 mod slab;
+pub mod tap;
 // No part of the interface: the fuzz targets hold it against a model.
 #[doc(hidden)]
 pub mod wheel;

@@ -31,6 +31,9 @@ pub const RECEIVE_BATCH: usize = 64;
 /// Frames handed over by others that one turn processes.
 pub const HANDED_PER_TURN: usize = 64;
 
+/// Captures that may look at the frames of a worker at a time.
+pub const TAPS: usize = 4;
+
 /// Turns in which a full batch came, after which timers fire all the same.
 pub const TURNS_WITHOUT_TIMERS: u32 = 64;
 

@@ -19,6 +19,7 @@ use super::report::Traffic;
 use crate::app::App;
 use crate::limits::{RECEIVE_BATCH, SEGMENTS_PER_CONNECTION_AND_TURN, SEGMENTS_PER_TURN};
 use crate::link::Link;
+use crate::tap::Direction;
 
 /// A device of the worker and what is needed to send on it.
 pub(super) struct Port<D: Device> {
@@ -300,6 +301,8 @@ impl<D: Device, A: App> Worker<D, A> {
         port.traffic.bytes_out += len as u64;
         self.counters.frames_out += 1;
         self.counters.bytes_out += len as u64;
+        self.taps
+            .see(usize::from(device), Direction::Out, frame.bytes());
         self.counters.transmit_full += u64::from(!port.transmit(frame));
     }
 }

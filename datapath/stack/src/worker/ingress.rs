@@ -11,6 +11,7 @@ use wirepath_wire::{Error, vlan};
 use super::Worker;
 use crate::app::App;
 use crate::link::Link;
+use crate::tap::Direction;
 
 /// A TCP segment in a frame of the batch.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,7 @@ impl<D: Device, A: App> Worker<D, A> {
         for (number, frame) in batch.frames().iter().enumerate() {
             self.counters.frames_in += 1;
             self.counters.bytes_in += frame.bytes().len() as u64;
+            self.taps.see(port, Direction::In, frame.bytes());
             let arrival = self.read(now, number, Raw::received(port, frame.bytes()));
             self.arrivals.extend(arrival);
         }

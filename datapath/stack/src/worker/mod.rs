@@ -41,6 +41,7 @@ use crate::limits::{self, Capacity};
 use crate::link::{LocalAddress, Neighbors};
 use crate::listeners::{Listener, ListenerId, Listeners};
 use crate::ports::SourcePorts;
+use crate::tap::Taps;
 use crate::wheel::Wheel;
 use egress::Port;
 use ingress::Arrival;
@@ -106,6 +107,7 @@ pub struct Worker<D: Device, A: App> {
     cookie_sent: Instant,
     /// The other workers; `None` when there are none.
     together: Option<Together>,
+    taps: Taps,
     /// Consecutive turns in which timers waited for what has arrived.
     turns_without_timers: u32,
     /// All connections are being closed: what comes is for nobody.
@@ -161,6 +163,7 @@ impl<D: Device, A: App> Worker<D, A> {
             early: 0,
             cookie_sent: Instant::NEVER,
             together: None,
+            taps: Taps::default(),
             turns_without_timers: 0,
             draining: false,
             config,
@@ -322,6 +325,11 @@ impl<D: Device, A: App> Worker<D, A> {
     /// The service, to be changed.
     pub const fn app_mut(&mut self) -> &mut A {
         &mut self.app
+    }
+
+    /// Who looks at its frames.
+    pub const fn taps(&mut self) -> &mut Taps {
+        &mut self.taps
     }
 
     /// What it counted so far.

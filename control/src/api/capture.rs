@@ -1,0 +1,102 @@
+//! Captures over the API: a GET streams pcapng, a DELETE of its number has it end well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+
+use crate::capture::{Capture, CaptureError, CaptureOptions, Captures, Filter, SNAPLEN_MAX};
+use crate::runtime::ControlPlane;
+
+/// The header that tells the number of a capture.
+pub(super) const NUMBER: &str = "wirepath-capture";
+
+/// What a capture can be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CaptureQuery {
+    /// Which frames, in tcpdump's language; see docs/capture.md.
+    pub filter: String,
+    /// Bytes of each frame to keep, from 1 to 65,535.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snaplen: Option<u32>,
+    /// Frames after which to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Seconds after which to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+}
+
+impl TryFrom<CaptureQuery> for CaptureOptions {
+    type Error = String;
+
+    fn try_from(query: CaptureQuery) -> Result<Self, String> {
+        let filter = query.filter.parse::<Filter>();
+        let snaplen = query.snaplen.unwrap_or(SNAPLEN_MAX);
+        if !(1..=SNAPLEN_MAX).contains(&snaplen) {
+            return Err(format!("snaplen {snaplen} is not in 1..={SNAPLEN_MAX}"));
+        }
+        Ok(Self {
+            filter: filter.map_err(|error| error.to_string())?,
+            snaplen,
+            count: query.count,
+            limit: query.seconds.map(Duration::from_secs),
+        })
+    }
+}
+
+pub(super) fn routes(plane: Arc<ControlPlane>) -> Router {
+    Router::new()
+        .route("/v1/capture", get(start))
+        .route("/v1/capture/{number}", delete(end))
+        .with_state(Captures::new(plane))
+}
+
+async fn start(
+    State(captures): State<Arc<Captures>>,
+    Query(query): Query<CaptureQuery>,
+) -> Response {
+    let options = match CaptureOptions::try_from(query) {
+        Err(reason) => return (StatusCode::BAD_REQUEST, reason + "\n").into_response(),
+        Ok(options) => options,
+    };
+    match captures.start(options).await {
+        Err(error) => refuse(&error).into_response(),
+        Ok(capture) => {
+            let number = (NUMBER, capture.id().to_string());
+            let kind = (header::CONTENT_TYPE, "application/x-pcapng");
+            let body = Body::from_stream(stream::try_unfold(capture, more));
+            ([number], [kind], body).into_response()
+        }
+    }
+}
+
+async fn more(mut capture: Capture) -> Result<Option<(Vec<u8>, Capture)>, CaptureError> {
+    let blocks = capture.next().await?;
+    Ok(blocks.map(|blocks| (blocks, capture)))
+}
+
+async fn end(State(captures): State<Arc<Captures>>, Path(number): Path<u64>) -> Response {
+    if captures.end(number) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let reason = format!("there is no capture {number}\n");
+    (StatusCode::NOT_FOUND, reason).into_response()
+}
+
+fn refuse(error: &CaptureError) -> (StatusCode, String) {
+    let status = match error {
+        CaptureError::TooMany => StatusCode::CONFLICT,
+        CaptureError::Worker(_) => StatusCode::SERVICE_UNAVAILABLE,
+        CaptureError::Pcapng(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, format!("{error}\n"))
+}
