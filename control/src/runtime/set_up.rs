@@ -293,3 +293,16 @@ fn secret() -> Result<Secret, StartError> {
     })?;
     Ok(Secret::new(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_hosts_have_two_secrets() {
+        let key = || *secret().expect("randomness").key();
+        let (one, other) = (key(), key());
+        assert_ne!(one, other);
+        assert_ne!(one, [0; 16]);
+    }
+}

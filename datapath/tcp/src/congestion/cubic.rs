@@ -97,8 +97,8 @@ impl Cubic {
         self.epoch = Instant::NEVER;
     }
 
-    pub(super) fn on_recovered(&mut self, flight_size: u32) {
-        self.window.settle(flight_size);
+    pub(super) fn on_recovered(&mut self, limit: u32) {
+        self.window.settle(limit);
     }
 
     pub(super) fn restart(&mut self, lost_syn: bool) {

@@ -183,9 +183,9 @@ impl Congestion {
         each!(self, c => c.undo());
     }
 
-    /// All that was in flight at the loss is acknowledged.
-    pub(crate) fn on_recovered(&mut self, flight_size: u32) {
-        each!(self, c => c.on_recovered(flight_size));
+    /// All that was in flight at the loss is acknowledged; recovery allows cwnd `limit` bytes.
+    pub(crate) fn on_recovered(&mut self, limit: u32) {
+        each!(self, c => c.on_recovered(limit));
     }
 
     /// The handshake needed more than one SYN, or nothing was sent for an RTO: back to the initial

@@ -64,8 +64,8 @@ impl NewReno {
         self.window.undo();
     }
 
-    pub(super) fn on_recovered(&mut self, flight_size: u32) {
-        self.window.settle(flight_size);
+    pub(super) fn on_recovered(&mut self, limit: u32) {
+        self.window.settle(limit);
         self.bytes_acked = 0;
     }
 

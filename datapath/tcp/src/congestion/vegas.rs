@@ -99,8 +99,8 @@ impl Vegas {
         self.reno.undo();
     }
 
-    pub(super) fn on_recovered(&mut self, flight_size: u32) {
-        self.reno.on_recovered(flight_size);
+    pub(super) fn on_recovered(&mut self, limit: u32) {
+        self.reno.on_recovered(limit);
     }
 
     pub(super) fn restart(&mut self, lost_syn: bool) {

@@ -62,10 +62,9 @@ impl Window {
         self.cwnd = self.smss;
     }
 
-    /// RFC 6582 3.2 step 3, first choice: no burst after the recovery.
-    pub(super) fn settle(&mut self, flight_size: u32) {
-        let drained = flight_size.max(self.smss).saturating_add(self.smss);
-        self.cwnd = self.ssthresh.min(drained).max(self.smss);
+    /// A fast recovery is over: ssthresh, but no more than `limit` bytes.
+    pub(super) fn settle(&mut self, limit: u32) {
+        self.cwnd = self.ssthresh.min(limit).max(self.smss);
     }
 
     /// RFC 5681 3.1, 4.1: one segment after a lost SYN, the initial window after an idle time.

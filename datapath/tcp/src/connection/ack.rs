@@ -181,7 +181,11 @@ impl Connection {
         let sample = self.sample(now, outcome);
         match outcome.progress {
             Progress::Recovered if outcome.undo => {}
-            Progress::Recovered => self.congestion.on_recovered(flight),
+            Progress::Recovered => {
+                let smss = u32::from(self.effective_mss());
+                let limit = self.recovery.cwnd_at_end(flight, smss);
+                self.congestion.on_recovered(limit);
+            }
             // RFC 3042 2: what a duplicate ACK reports lets new text go, and does not grow cwnd.
             Progress::Normal if self.recovery.phase() != Phase::FastRecovery && advances => {
                 self.congestion.on_ack(&sample);

@@ -251,6 +251,16 @@ impl Recovery {
         }
     }
 
+    /// The most that cwnd may be when a fast recovery ends, in bytes, with `flight` bytes not
+    /// acknowledged: without PRR no more than lets one segment go (RFC 6582 3.2 step 3).
+    pub(crate) fn cwnd_at_end(&self, flight: u32, smss: u32) -> u32 {
+        match self {
+            Self::NewReno(_) => flight.max(smss).saturating_add(smss),
+            // RFC 9937 6: ssthresh, which PRR has come near.
+            Self::Sack(_) => u32::MAX,
+        }
+    }
+
     /// Congestion control has heard of the ACK: how much may go now.
     pub(crate) fn pace(&mut self, ack: &PrrAck) {
         if let Self::Sack(r) = self {

@@ -120,4 +120,49 @@ mod tests {
         prr.on_ack(&ack);
         assert_eq!(prr.window(), 10 * SMSS);
     }
+
+    /// Below ssthresh, after three of ten segments were lost and the first sent again.
+    fn below_ssthresh() -> (Prr, PrrAck) {
+        let mut prr = Prr::begin(10 * SMSS, 2 * SMSS, SMSS);
+        prr.on_sent(SMSS);
+        let ack = PrrAck {
+            delivered: 2 * SMSS,
+            in_flight: SMSS,
+            ssthresh: 5 * SMSS,
+            smss: SMSS,
+            safe: false,
+        };
+        (prr, ack)
+    }
+
+    #[test]
+    fn below_ssthresh_as_much_goes_as_has_arrived() {
+        let (mut prr, ack) = below_ssthresh();
+        prr.on_ack(&ack);
+        assert_eq!(prr.window(), ack.in_flight + ack.delivered);
+    }
+
+    #[test]
+    fn below_ssthresh_a_safe_ack_lets_one_segment_more_go() {
+        let (mut prr, ack) = below_ssthresh();
+        prr.on_ack(&PrrAck { safe: true, ..ack });
+        assert_eq!(prr.window(), ack.in_flight + ack.delivered + SMSS);
+    }
+
+    #[test]
+    fn what_could_not_go_earlier_goes_later_but_not_beyond_ssthresh() {
+        let (mut prr, ack) = below_ssthresh();
+        prr.on_ack(&ack);
+        // Nothing was there to send; what arrived before still is owed, less what went.
+        let later = PrrAck {
+            delivered: SMSS,
+            in_flight: 0,
+            ..ack
+        };
+        prr.on_ack(&later);
+        assert_eq!(prr.window(), 2 * SMSS);
+        let ssthresh = SMSS;
+        prr.on_ack(&PrrAck { ssthresh, ..later });
+        assert_eq!(prr.window(), ssthresh);
+    }
 }

@@ -193,3 +193,53 @@ impl Rack {
 fn is_sent_after(at: Instant, end: SeqNum, other_at: Instant, other_end: SeqNum) -> bool {
     at > other_at || (at == other_at && end.after(other_end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTTS: Rtts = Rtts {
+        min: 20_000,
+        smoothed: 22_000,
+    };
+    const QUARTER: Duration = Duration::from_millis(5);
+
+    /// The peer got something twice in each of so many round trips.
+    fn with_duplicates(rounds: u32) -> Rack {
+        let mut rack = Rack::default();
+        for end in 1..=rounds {
+            rack.on_duplicate(SeqNum::new(end));
+            rack.on_advance(SeqNum::new(end));
+        }
+        rack
+    }
+
+    #[test]
+    fn the_window_of_reordering_is_wide_for_sixteen_recoveries() {
+        let mut rack = with_duplicates(1);
+        for _ in 0..15 {
+            rack.on_recovered();
+        }
+        assert_eq!(rack.reordering_window(RTTS, false), 2 * QUARTER);
+        rack.on_recovered();
+        assert_eq!(rack.reordering_window(RTTS, false), QUARTER);
+    }
+
+    #[test]
+    fn the_window_of_reordering_is_no_longer_than_the_smoothed_round_trip() {
+        let window = |rounds| with_duplicates(rounds).reordering_window(RTTS, false);
+        assert_eq!(window(3), 4 * QUARTER);
+        assert_eq!(window(4), Duration::from_millis(22));
+        assert_eq!(window(1_000), Duration::from_millis(22));
+    }
+
+    #[test]
+    fn many_duplicates_of_one_round_trip_widen_it_once() {
+        let mut rack = Rack::default();
+        for _ in 0..5 {
+            rack.on_duplicate(SeqNum::new(10));
+            rack.on_advance(SeqNum::new(9));
+        }
+        assert_eq!(rack.reordering_window(RTTS, false), 2 * QUARTER);
+    }
+}

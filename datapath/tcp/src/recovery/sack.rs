@@ -384,8 +384,9 @@ impl SackRecovery {
             self.phase = Phase::FastRecovery;
             self.point = event.flight.right;
             let probed = self.probe.take().is_some_and(|probe| probe.resent);
-            // RFC 9937 6: what was reported earlier is not delivered in this recovery.
-            let recover_fs = before + outcome.delivered;
+            // RFC 9937 6: what was reported before this ACK does not arrive in the recovery.
+            let recover_fs = flight + outcome.delivered;
+            let recover_fs = recover_fs.saturating_sub(self.board.sacked_bytes());
             self.prr = Prr::begin(recover_fs, in_flight, event.smss);
             self.count_from(una);
             // The copy that was the probe may have come twice as well.

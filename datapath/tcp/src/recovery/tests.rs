@@ -218,6 +218,51 @@ fn a_retransmission_that_is_lost_is_found_by_what_was_sent_after_it() {
 }
 
 #[test]
+fn an_answer_faster_than_the_path_is_one_to_the_first_copy() {
+    let mut sender = Sender::of(10);
+    sender.ack(23, 0, &[(1_000, 4_000)]);
+    assert_eq!(sender.resend_all(), [0]);
+    // A millisecond later the first arrives on a path of twenty: it says nothing of what was sent
+    // before its second copy.
+    let outcome = sender.ack(24, 4_000, &[]);
+    assert!(!outcome.found_loss);
+    assert_eq!(sender.resend_all(), []);
+}
+
+#[test]
+fn an_answer_as_fast_as_the_path_is_one_to_the_second_copy() {
+    let mut sender = Sender::of(10);
+    sender.ack(23, 0, &[(1_000, 4_000)]);
+    assert_eq!(sender.resend_all(), [0]);
+    sender.ack(43, 4_000, &[]);
+    assert_eq!(sender.resend_all(), [4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn what_was_reported_before_the_recovery_is_no_part_of_its_flight() {
+    let mut sender = Sender::of(20);
+    let mut sent = 0;
+    // Three arrive until the first counts as lost, two of them before the ACK that tells.
+    for arrived in 1..=11 {
+        let ack = sender.ack(21 + arrived, 0, &[(1_000, (arrived as u32 + 1) * SMSS)]);
+        sender.recovery.pace(&PrrAck {
+            delivered: ack.delivered,
+            in_flight: sender.in_flight(),
+            ssthresh: 10 * SMSS,
+            smss: SMSS,
+            safe: false,
+        });
+        while sender.in_flight() + SMSS <= sender.recovery.window(0) {
+            if sender.resend_all().is_empty() {
+                sender.send();
+            }
+            sent += 1;
+        }
+    }
+    assert_eq!(sent, 5, "ten for eighteen (RFC 9937 6), so five for nine");
+}
+
+#[test]
 fn reordering_that_was_seen_ends_the_rule_of_three() {
     let mut sender = Sender::of(10);
     sender.ack(21, 0, &[(1_000, 2_000)]);

@@ -147,7 +147,7 @@ impl Bbr {
     }
 
     /// BBROnExitRecovery.
-    pub(super) fn on_recovered(&mut self, _flight_size: u32) {
+    pub(super) fn on_recovered(&mut self, _limit: u32) {
         self.restore_cwnd();
     }
 

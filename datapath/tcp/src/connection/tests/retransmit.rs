@@ -202,6 +202,18 @@ fn what_carries_text_or_moves_the_window_is_no_duplicate() {
 }
 
 #[test]
+fn a_recovery_with_sack_leaves_cwnd_at_ssthresh() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
+    trace.send(10_000);
+    trace.sent();
+    trace.exchange(". 1+0 ack 1 sack 1001-10001", &[". 1+1000 ack 1"]);
+    trace.exchange(". 1+0 ack 10001", &[]);
+    let info = trace.end.connection.info();
+    assert_eq!(info.recovery, "open");
+    assert_eq!((info.cwnd, info.ssthresh), (5_000, Some(5_000)));
+}
+
+#[test]
 fn what_sack_tells_counts_though_the_window_moves() {
     let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
     trace.send(5_000);

@@ -235,6 +235,35 @@ fn the_window_opens_only_by_what_is_worth_a_segment() {
 }
 
 #[test]
+fn text_up_to_an_edge_that_rounding_pulled_back_is_taken() {
+    let config = Config {
+        receive_buffer: 2 << 20,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 mss 1000 ws 0");
+    trace.end.reads = false;
+    let unit = 1 << 6;
+    // Byte after byte until an ACK says less than one before it.
+    let (mut at, mut promised, mut said) = (1, 0, 0);
+    while said >= promised {
+        promised = said;
+        trace.peer(&format!("P. {at}+1 ack 1"));
+        at += 1;
+        trace.pass(40);
+        said = at + offered(&trace) * unit;
+    }
+    assert!(promised - said < unit, "{promised}, then {said}");
+    // The last byte of the promise lies beyond what was said last.
+    while at < promised {
+        let len = (promised - at).min(1_000);
+        trace.peer(&format!("P. {at}+{len} ack 1"));
+        at += len;
+    }
+    assert_eq!(trace.dropped, None);
+    assert_eq!(trace.end.connection.unread(), promised - 1);
+}
+
+#[test]
 fn a_scaled_window_neither_retreats_nor_grows_beyond_the_buffer() {
     let config = Config {
         receive_buffer: 2 << 20,
