@@ -87,4 +87,34 @@ mod tests {
         assert_ne!(isn(0, 1), isn(0, 2));
         assert_ne!(isn(0, 1), Secret::new([8; 16]).isn(Instant::ZERO, &1u32));
     }
+
+    #[test]
+    fn a_secret_is_not_in_what_is_printed() {
+        assert_eq!(format!("{:?}", Secret::new([7; 16])), "Secret");
+    }
+
+    #[test]
+    fn one_use_of_the_secret_says_nothing_of_another() {
+        let secret = Secret::new([7; 16]);
+        let isn = secret.isn(Instant::ZERO, &1u32).value();
+        let cookie = u64::from_be_bytes(secret.fast_open_cookie(&1u32)) as u32;
+        let all = [
+            isn,
+            secret.ts_offset(&1u32),
+            secret.syn_cookie(&1u32),
+            cookie,
+        ];
+        for (nth, one) in all.iter().enumerate() {
+            assert!(!all[..nth].contains(one), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_fast_open_cookie_is_of_one_peer_and_one_host() {
+        let secret = Secret::new([7; 16]);
+        let cookie = secret.fast_open_cookie(&1u32);
+        assert_eq!(cookie, secret.fast_open_cookie(&1u32));
+        assert_ne!(cookie, secret.fast_open_cookie(&2u32));
+        assert_ne!(cookie, Secret::new([8; 16]).fast_open_cookie(&1u32));
+    }
 }

@@ -367,3 +367,123 @@ fn vegas_ends_slow_start_when_segments_wait() {
     assert!(congestion.ssthresh() < u32::MAX);
     assert!(congestion.cwnd() <= before + 8 * SMSS);
 }
+
+const ALL: [CongestionControl; 5] = [
+    CongestionControl::NewReno,
+    CongestionControl::Cubic,
+    CongestionControl::Dctcp,
+    CongestionControl::Vegas,
+    CongestionControl::Bbr,
+];
+
+#[test]
+fn a_time_out_leaves_one_segment_whatever_the_algorithm_and_undo_gives_all_back() {
+    for control in ALL {
+        let mut congestion = with(control);
+        let before = congestion.cwnd();
+        congestion.on_timeout(10 * SMSS, true);
+        assert_eq!(congestion.cwnd(), SMSS, "{control:?}");
+        congestion.undo();
+        assert_eq!(congestion.cwnd(), before, "{control:?}");
+        assert_eq!(congestion.ssthresh(), u32::MAX, "{control:?}");
+    }
+}
+
+#[test]
+fn a_lost_syn_leaves_one_segment_whatever_the_algorithm() {
+    for control in ALL {
+        let mut congestion = with(control);
+        congestion.restart(true);
+        assert_eq!(congestion.cwnd(), SMSS, "{control:?}");
+    }
+}
+
+#[test]
+fn a_recovery_ends_at_ssthresh_or_at_what_recovery_allows() {
+    for control in ALL.into_iter().filter(|c| *c != CongestionControl::Bbr) {
+        let mut congestion = with(control);
+        congestion.on_loss(20 * SMSS);
+        let ssthresh = congestion.ssthresh();
+        congestion.on_recovered(3 * SMSS);
+        assert_eq!(congestion.cwnd(), 3 * SMSS, "{control:?}");
+        congestion.on_recovered(u32::MAX);
+        assert_eq!(congestion.cwnd(), ssthresh, "{control:?}");
+    }
+}
+
+#[test]
+fn segments_of_another_size_make_another_loss_window() {
+    for control in ALL {
+        let mut congestion = with(control);
+        congestion.set_smss(500);
+        congestion.on_timeout(10 * SMSS, true);
+        assert_eq!(congestion.cwnd(), 500, "{control:?}");
+    }
+}
+
+#[test]
+fn a_mark_is_a_loss_to_all_but_dctcp_and_bbr() {
+    let after = |control, mark: bool| {
+        let mut congestion = with(control);
+        if mark {
+            congestion.on_mark(10 * SMSS);
+        } else {
+            congestion.on_loss(10 * SMSS);
+        }
+        congestion.cwnd()
+    };
+    for control in [
+        CongestionControl::NewReno,
+        CongestionControl::Cubic,
+        CongestionControl::Vegas,
+    ] {
+        assert_eq!(after(control, true), after(control, false), "{control:?}");
+    }
+    assert_eq!(after(CongestionControl::Bbr, true), 10 * SMSS);
+}
+
+#[test]
+fn the_pace_has_room_to_double_in_slow_start_and_a_fifth_after_it() {
+    let mut congestion = reno();
+    let pace = |congestion: &Congestion| {
+        let rate = congestion.pacing_rate(100_000).expect("a round trip");
+        // In windows of ten segments a round trip.
+        rate * 0.1 / (10 * SMSS) as f32
+    };
+    assert!((pace(&congestion) - 2.0).abs() < 1e-3);
+    congestion.on_loss(20 * SMSS);
+    assert!((pace(&congestion) - 1.2).abs() < 1e-3);
+    // Slow start is near its end from half of ssthresh on.
+    congestion.on_timeout(40 * SMSS, true);
+    congestion.on_recovered(10 * SMSS);
+    assert!((pace(&congestion) - 1.2).abs() < 1e-3);
+    assert_eq!(congestion.pacing_rate(0), None, "no round trip is known");
+}
+
+#[test]
+fn in_recovery_bbr_keeps_cwnd_and_all_others_ssthresh() {
+    let mut congestion = reno();
+    congestion.on_loss(20 * SMSS);
+    assert_eq!(congestion.recovery_target(), 10 * SMSS);
+    let mut congestion = with(CongestionControl::Bbr);
+    congestion.on_loss(40 * SMSS);
+    assert_eq!(congestion.recovery_target(), 10 * SMSS);
+}
+
+#[test]
+fn bbr_needs_sack_to_know_a_rate() {
+    let config = Config {
+        congestion: CongestionControl::Bbr,
+        ..Config::default()
+    };
+    assert_eq!(Congestion::new(&config, SMSS as u16, true).name(), "bbr");
+    assert_eq!(Congestion::new(&config, SMSS as u16, false).name(), "cubic");
+}
+
+#[test]
+fn an_algorithm_is_known_by_the_name_of_its_setting() {
+    for control in ALL {
+        assert_eq!(with(control).name(), control.name());
+        assert_eq!(with(control).is_paced(), control == CongestionControl::Bbr);
+    }
+}

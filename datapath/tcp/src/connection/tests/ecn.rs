@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::pair::{End, PATH};
-use super::trace::{ISS, Trace, parse, plain};
-use crate::config::{Config, EcnMode};
+use super::trace::{IRS, ISS, Trace, parse, plain};
+use crate::config::{Config, CongestionControl, EcnMode};
 use crate::half_open::HalfOpen;
 use crate::negotiated::Path;
 use crate::time::Instant;
@@ -244,4 +244,58 @@ fn a_duplicate_does_not_undo_a_mark() {
         before.cwnd,
         before.ssthresh
     );
+}
+
+/// After a handshake that agreed on it, with DCTCP.
+fn dctcp() -> Trace {
+    let config = Config {
+        congestion: CongestionControl::Dctcp,
+        receive_buffer: 32 << 10,
+        ..plain()
+    };
+    Trace::accepted(config, OFFER)
+}
+
+#[test]
+fn with_dctcp_every_change_of_marks_is_told_at_once_and_exactly() {
+    let mut trace = dctcp();
+    trace.exchange("P. 1+1000 ack 1 ce", &["E. 1+0 ack 1001"]);
+    trace.exchange("P. 1001+1000 ack 1 ce", &[]);
+    // What was marked is acknowledged as such before what was not (RFC 8257 3.2).
+    trace.exchange("P. 2001+1000 ack 1", &["E. 1+0 ack 2001", ". 1+0 ack 3001"]);
+    trace.exchange("P. 3001+1000 ack 1", &[]);
+    trace.after(40, &["+40 . 1+0 ack 4001"]);
+}
+
+#[test]
+fn an_ack_of_what_came_before_the_marks_changed_leaves_the_edge_of_the_window() {
+    let mut trace = dctcp();
+    trace.peer("P. 1+1000 ack 1");
+    trace.exchange(
+        "P. 1001+500 ack 1 ce",
+        &[". 1+0 ack 1001", "E. 1+0 ack 1501"],
+    );
+    let edges: Vec<u32> = (trace.out[trace.out.len() - 2..].iter())
+        .map(|sent| sent.header.ack.distance_from(IRS) as u32 + u32::from(sent.header.window.0))
+        .collect();
+    assert_eq!(edges[0], edges[1]);
+}
+
+#[test]
+fn with_dctcp_a_pure_ack_changes_no_marks() {
+    let mut trace = dctcp();
+    trace.exchange("P. 1+1000 ack 1 ce", &["E. 1+0 ack 1001"]);
+    trace.exchange(". 1001+0 ack 1", &[]);
+    trace.exchange("P. 1001+1000 ack 1 ce", &[]);
+    trace.after(40, &["+40 E. 1+0 ack 2001"]);
+}
+
+#[test]
+fn every_mark_costs_dctcp_less_while_few_are_marked() {
+    let mut trace = dctcp();
+    trace.send(30_000);
+    assert_eq!(trace.sent().len(), 10);
+    let cwnd = |trace: &Trace| trace.end.connection.info().cwnd;
+    trace.peer("E. 1+0 ack 1001");
+    assert_eq!(cwnd(&trace), 5_500, "half, of eleven segments");
 }

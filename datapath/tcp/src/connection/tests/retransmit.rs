@@ -376,3 +376,19 @@ fn a_time_out_sends_the_first_segment_again() {
         "{log:#?}"
     );
 }
+
+#[test]
+fn what_is_late_longer_than_reordering_explains_is_sent_again() {
+    let mut trace = Trace::open(plain());
+    trace.sent();
+    trace.pass(20);
+    trace.exchange("S. 0+0 ack 1 mss 1000 sackok", &[". 1+0 ack 1"]);
+    trace.send(10_000);
+    trace.sent();
+    trace.pass(20);
+    // A quarter of the round trip later the first counts as lost (RFC 8985 6.2).
+    trace.exchange(". 1+0 ack 1 sack 1001-2001", &[]);
+    trace.after(5, &["+5 . 1+1000 ack 1"]);
+    let info = trace.end.connection.info();
+    assert_eq!((info.recovery, info.ssthresh), ("recovery", Some(5_000)));
+}
