@@ -96,3 +96,20 @@ impl Received<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_counter_of_its_own_in_its_place() {
+        for (nth, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, nth);
+            let shared = DropReason::ALL[..nth]
+                .iter()
+                .any(|other| other.name() == reason.name());
+            assert!(!shared, "{reason:?}");
+            assert!(!reason.name().is_empty());
+        }
+    }
+}

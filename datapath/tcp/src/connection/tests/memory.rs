@@ -186,3 +186,14 @@ fn text_left_by_the_application_is_kept_in_order() {
     trace.end.read();
     trace.has_read(5_307);
 }
+
+#[test]
+fn no_more_than_4096_segments_are_remembered() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
+    trace.configure(|config| config.nagle = false);
+    let send_one = |_| {
+        trace.send(1);
+        trace.sent().len()
+    };
+    assert_eq!((0..5_000).map(send_one).sum::<usize>(), 4_096);
+}

@@ -132,3 +132,18 @@ fn settings_changed_while_a_corked_segment_is_in_flight_leave_it_a_timer() {
     let again = trace.pass(10_000);
     assert!(!again.is_empty(), "{again:?}");
 }
+
+#[test]
+fn who_sets_the_pace_is_reported() {
+    let mut trace = Trace::accepted(plain(), "S 0+0 mss 1000 sackok");
+    let app_limited = |trace: &Trace| trace.end.connection.info().app_limited;
+    trace.send(2_000);
+    trace.sent();
+    assert!(app_limited(&trace), "nothing is left to send");
+    trace.send(30_000);
+    trace.sent();
+    trace.pass(20);
+    trace.peer(". 1+0 ack 5001");
+    trace.sent();
+    assert!(!app_limited(&trace), "cwnd holds the rest back");
+}

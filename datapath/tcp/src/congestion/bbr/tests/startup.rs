@@ -133,3 +133,12 @@ fn startup_grows_cwnd_by_what_arrives_up_to_what_it_needs() {
     flow.round(BW / 4.0);
     assert_eq!(flow.bbr.window().cwnd, 15 * SMSS);
 }
+
+#[test]
+fn after_an_idle_time_startup_goes_on_at_its_pace() {
+    let mut flow = Flow::new();
+    flow.rounds(1);
+    let paced = flow.bbr.pacing_rate();
+    flow.bbr.restart(false);
+    assert_eq!(flow.bbr.pacing_rate(), paced);
+}
