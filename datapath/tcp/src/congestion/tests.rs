@@ -181,16 +181,31 @@ fn a_rising_round_trip_ends_slow_start() {
 
 /// One round trip of eight segments; `seq` is where it begins.
 fn round(congestion: &mut Congestion, seq: &mut u32, rtt: u32) {
-    let end = *seq + 80;
-    for _ in 0..8 {
+    round_of(8, congestion, seq, rtt);
+}
+
+fn round_of(segments: u32, congestion: &mut Congestion, seq: &mut u32, rtt: u32) {
+    let end = *seq + 10 * segments;
+    for _ in 0..segments {
         *seq += 10;
         congestion.on_ack(&AckSample {
             rtt: Some(rtt),
             ack: SeqNum::new(*seq),
-            nxt: SeqNum::new(end + 80),
+            nxt: SeqNum::new(end + 10 * segments),
             ..sample(SMSS)
         });
     }
+}
+
+#[test]
+fn fewer_than_eight_round_trips_tell_nothing_of_a_queue() {
+    let (mut congestion, mut seq) = (cubic(), 0);
+    for rtt in [10_000, 60_000] {
+        for _ in 0..15 {
+            round_of(7, &mut congestion, &mut seq, rtt);
+        }
+    }
+    assert_eq!(congestion.ssthresh(), u32::MAX, "N_RTT_SAMPLE of RFC 9406");
 }
 
 #[test]
@@ -266,6 +281,29 @@ fn a_loss_below_the_last_one_makes_room_for_others() {
     let plateau = window / SMSS * 85 / 100;
     let grown = long_rounds(&mut congestion, 200, 4);
     assert!(grown[3].abs_diff(plateau) <= 3, "{grown:?}, {plateau}");
+}
+
+#[test]
+fn cubic_grows_by_what_is_acknowledged_however_many_acks_say_so() {
+    let after = |segments: u32| {
+        let mut congestion = on_the_way_back();
+        for second in 102..104 {
+            for _ in 0..congestion.cwnd() / (segments * SMSS) {
+                congestion.on_ack(&AckSample {
+                    now: Instant::from_millis(second * 1_000),
+                    srtt: 1_000_000,
+                    ..sample(segments * SMSS)
+                });
+            }
+        }
+        congestion.cwnd() / SMSS
+    };
+    assert!(
+        after(1).abs_diff(after(4)) <= 1,
+        "{} {}",
+        after(1),
+        after(4)
+    );
 }
 
 #[test]
@@ -486,4 +524,13 @@ fn an_algorithm_is_known_by_the_name_of_its_setting() {
         assert_eq!(with(control).name(), control.name());
         assert_eq!(with(control).is_paced(), control == CongestionControl::Bbr);
     }
+}
+
+#[test]
+fn one_segment_that_waits_does_not_end_the_slow_start_of_vegas() {
+    let (mut congestion, mut seq) = (with(CongestionControl::Vegas), 0);
+    vegas_after(&mut congestion, &mut seq, &[100, 100]);
+    // Of 26 segments 26 * (1 - 100/106) = 1.5.
+    vegas_after(&mut congestion, &mut seq, &[106]);
+    assert_eq!(congestion.ssthresh(), u32::MAX);
 }

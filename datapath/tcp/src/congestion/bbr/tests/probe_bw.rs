@@ -42,6 +42,12 @@ fn too_much_loss_while_probing_bounds_what_is_in_flight() {
     assert_eq!(flow.bbr.phase, Phase::Down);
     assert_eq!(flow.bbr.bounds.long, BDP);
     assert!(flow.bbr.with_headroom() <= BDP * 85 / 100);
+    flow.rounds(2);
+    assert_eq!(
+        flow.bbr.bounds.short,
+        u32::MAX,
+        "it was the probe's own loss"
+    );
 }
 
 #[test]

@@ -125,6 +125,9 @@ fn the_pace_of_startup_never_falls() {
 
 #[test]
 fn startup_grows_cwnd_by_what_arrives_up_to_what_it_needs() {
+    let mut fast = Flow::new();
+    fast.round(BW);
+    assert_eq!(fast.bbr.window().cwnd, 10 * SMSS + BDP);
     let mut flow = Flow::new();
     flow.round(BW / 4.0);
     assert_eq!(flow.bbr.window().cwnd, 15 * SMSS);
