@@ -128,6 +128,20 @@ fn an_echoed_timestamp_gives_a_sample_after_a_retransmission() {
 }
 
 #[test]
+fn an_echo_of_a_timestamp_that_never_was_gives_no_sample() {
+    let mut trace = Trace::accepted(Config::default(), "S 0+0 mss 1000 ts 1000/0");
+    // Long enough open for an echo of eleven minutes ago to be one of its own.
+    trace.pass(700_000);
+    let before = trace.end.connection.info().srtt;
+    trace.send(100);
+    trace.sent();
+    trace.pass(250);
+    // It left at 701,000 + 77.
+    trace.exchange(". 1+0 ack 101 ts 700001/41077", &[]);
+    assert_eq!(trace.end.connection.info().srtt, before);
+}
+
+#[test]
 fn three_duplicate_acks_resend_the_first_segment_and_halve_cwnd() {
     let trace = fast_recovery();
     // What limited transmit sent does not count: RFC 5681 3.2 step 2.

@@ -171,3 +171,21 @@ fn a_second_time_out_does_not_forget_what_cwnd_was() {
     flow.bbr.on_recovered(0);
     assert_eq!(flow.bbr.window().cwnd, cwnd);
 }
+
+#[test]
+fn acks_that_come_close_together_are_counted_together() {
+    let mut flow = Flow::new();
+    let gap = Duration::from_micros(500);
+    for _ in 0..5 {
+        for _ in 0..10 {
+            let at = flow.now + gap;
+            let mut sample = flow.ack();
+            (flow.now, sample.ack.now) = (at, at);
+            flow.bbr.on_delivery(&sample);
+        }
+        flow.now = flow.now + Duration::from_millis(16);
+    }
+    // Ten of 2,000 bytes in nine gaps, in each of which the path delivers 500.
+    let extra = flow.bbr.aggregation.extra();
+    assert!(extra.abs_diff(10 * 2_000 - 9 * 500) <= 1, "{extra}");
+}
