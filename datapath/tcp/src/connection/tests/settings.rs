@@ -1,7 +1,8 @@
 //! Settings that change while a connection is open, and those of its beginning.
 
+use super::pair::Pair;
 use super::trace::{Trace, plain};
-use super::{CloseReason, Event};
+use super::{CloseReason, Event, text};
 use crate::config::{Config, CongestionControl, KeepAlive};
 use crate::time::Millis;
 
@@ -146,4 +147,19 @@ fn who_sets_the_pace_is_reported() {
     trace.peer(". 1+0 ack 5001");
     trace.sent();
     assert!(!app_limited(&trace), "cwnd holds the rest back");
+}
+
+#[test]
+fn bbr_hears_of_all_that_arrives() {
+    let config = Config {
+        congestion: CongestionControl::Bbr,
+        ..Config::default()
+    };
+    let mut pair = Pair::established(config, Config::default());
+    let before = pair.client.connection.info().cwnd;
+    let sent = text(100_000);
+    assert_eq!(pair.client.send(&sent), sent.len());
+    pair.run(2_000);
+    assert_eq!(pair.server.received, sent);
+    assert!(pair.client.connection.info().cwnd > before);
 }
