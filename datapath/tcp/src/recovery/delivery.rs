@@ -229,4 +229,23 @@ mod tests {
         );
         assert!(!delivery.depart(at(12), SMSS, 0, true).app_limited);
     }
+
+    #[test]
+    fn what_was_lost_meanwhile_is_told_in_steps_of_32_bytes() {
+        let two_mebibytes = 2 << 20;
+        for (before, after, told) in [
+            (0, 3_200, 3_200),
+            (100, 3_300, 3_200),
+            (0, 31, 0),
+            (two_mebibytes - 320, two_mebibytes, 320),
+            (1_600, 1_600, 0),
+        ] {
+            let mut delivery = Delivery::default();
+            let departure = delivery.depart(at(0), SMSS, before, true);
+            let mut newest = None;
+            delivery.on_arrival(at(10), &departure, SMSS, &mut newest);
+            let sample = delivery.sample(&newest.expect("one arrived"), 1, after);
+            assert_eq!(sample.lost, told, "{before} {after}");
+        }
+    }
 }
