@@ -1,9 +1,11 @@
 //! `wirepath check`: what an interface, its driver, the kernel and our rights allow.
 
+mod nic;
+
 use std::fmt::Write as _;
 
 use wirepath_bpf::{SteerError, Steering};
-use wirepath_xdp::{Interface, Options};
+use wirepath_xdp::{Interface, Options, Settings};
 
 use super::Failure;
 use crate::runtime::{self, HostFacts};
@@ -40,7 +42,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let host = tokio.block_on(runtime::look(&interface))?;
-    let findings = [
+    let settings = Settings::of(&interface);
+    let mut findings = vec![
         kernel(),
         rights(),
         driver(&interface),
@@ -49,8 +52,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         addresses(&host),
         link(&host),
         queues(&interface),
-        offloads(&interface),
+        nic::offloads(&interface, &settings),
     ];
+    findings.extend(nic::findings(&interface, &settings));
     let mut text = String::new();
     for Finding {
         grade,
@@ -209,19 +213,21 @@ fn queues(interface: &Interface) -> Finding {
     }
     note(
         "queues",
-        format!("{queues}, all driven by one worker; `ethtool -L {name} combined 1` would do"),
+        format!("{queues}; so many workers at most share them, `ethtool -L {name}` changes it"),
     )
 }
 
-fn offloads(interface: &Interface) -> Finding {
-    if interface.driver() == "veth" {
-        let text = "the peer of a veth pair must complete its checksums: on its end run \
-                    `ethtool -K IFACE tx off`, or start with --rx-checksum partial-ok";
-        return note("offloads", text.to_owned());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multi_buffer_came_with_linux_6_6() {
+        for release in ["6.6.0", "6.18.44-fc", "7.0-rc1", "6.10+"] {
+            assert!(has_multi_buffer(release), "{release}");
+        }
+        for release in ["6.1.0-18-amd64", "5.15.0", "6", "unknown"] {
+            assert!(!has_multi_buffer(release), "{release}");
+        }
     }
-    let name = interface.name();
-    note(
-        "offloads",
-        format!("receive merging must be off: `ethtool -K {name} gro off lro off`"),
-    )
 }

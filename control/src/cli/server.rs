@@ -42,6 +42,10 @@ pub(super) struct Args {
     /// Whether a packet may lie in several frames of memory, as an MTU above 3,822 needs.
     #[arg(long, value_enum, default_value_t = MultiBufferArg::Auto)]
     multi_buffer: MultiBufferArg,
+    /// Whether a worker has the kernel poll its queues in every turn. Helps only where interrupts
+    /// are deferred, which `wirepath check` tells; without effect on veth.
+    #[arg(long, value_enum, default_value_t = BusyPollArg::Off)]
+    busy_poll: BusyPollArg,
     /// What to do when there is nothing to do: look again at once, or sleep.
     #[arg(long, value_enum, default_value_t = IdleArg::Adaptive)]
     idle: IdleArg,
@@ -102,6 +106,14 @@ enum MultiBufferArg {
     /// Where the MTU needs it and the kernel can; otherwise larger packets are dropped.
     Auto,
     /// Never: some drivers have zero-copy only without it.
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BusyPollArg {
+    /// Where the driver's queues can be polled.
+    On,
+    /// Never.
     Off,
 }
 
@@ -216,6 +228,7 @@ impl Args {
                     MultiBufferArg::Auto => MultiBuffer::Auto,
                     MultiBufferArg::Off => MultiBuffer::Off,
                 },
+                busy_poll: self.busy_poll == BusyPollArg::On,
                 ..Options::default()
             },
             queues: self.queues.clone().map_or_else(Vec::new, |queues| queues.0),

@@ -13,7 +13,16 @@ use wirepath_device::{Batch, Capabilities, Device, Full, Ledger};
 use crate::limits::{BATCH, FLUSHES_PER_CHECK, MAX_KICKS, SEND_RETRY};
 use crate::rings::{Rings, Statistics, XdpFrame};
 use crate::wake::Waker;
-use crate::{Interface, OpenError, Options, open};
+use crate::{Interface, OpenError, Options, open, socket};
+
+/// Whether the queue is polled by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BusyPoll {
+    Off,
+    /// It will be, if the kernel can once it has seen a frame.
+    Wanted,
+    On,
+}
 
 /// An AF_XDP socket with its own frames on one queue of an interface.
 ///
@@ -25,7 +34,10 @@ pub struct XdpDevice {
     mtu: usize,
     queue: u32,
     zero_copy: bool,
+    busy_poll: BusyPoll,
     flushes: u32,
+    /// Whether a frame has come.
+    heard: bool,
     gone: bool,
 }
 
@@ -50,13 +62,28 @@ impl XdpDevice {
             queue,
             source,
         })?;
+        if options.busy_poll {
+            let refused = |source| OpenError::System {
+                what: "prefer busy polling",
+                interface: interface.name().to_owned(),
+                queue,
+                source,
+            };
+            socket::prefer_busy_poll(rings.fd()).map_err(refused)?;
+        }
         Ok(Self {
-            zero_copy: rings.is_zero_copy(),
+            zero_copy: socket::is_zero_copy(rings.fd()),
+            busy_poll: if options.busy_poll {
+                BusyPoll::Wanted
+            } else {
+                BusyPoll::Off
+            },
             rings,
             waker,
             mtu,
             queue,
             flushes: 0,
+            heard: false,
             gone: false,
         })
     }
@@ -108,7 +135,7 @@ impl XdpDevice {
 
     fn offer_free_frames(&mut self) -> io::Result<()> {
         self.rings.refill();
-        if self.rings.fill_needs_kick() {
+        if self.busy_poll == BusyPoll::On || self.rings.fill_needs_kick() {
             self.judge(recv(self.rings.fd(), &mut [0; 0], RecvFlags::DONTWAIT).map(|_| ()))?;
         }
         Ok(())
@@ -139,6 +166,20 @@ impl XdpDevice {
         self.check_interface()
     }
 
+    /// Begins to poll the queue where that is wanted and can be.
+    fn try_busy_poll(&mut self) {
+        if self.busy_poll == BusyPoll::Wanted && self.heard {
+            let napi = socket::napi_id(self.rings.fd());
+            self.busy_poll = if napi == 0 {
+                let queue = self.queue;
+                tracing::warn!(queue, "the driver's queue has no NAPI id: no busy polling");
+                BusyPoll::Off
+            } else {
+                BusyPoll::On
+            };
+        }
+    }
+
     /// The kernel leaves an error on the socket when the interface is removed.
     fn check_interface(&mut self) -> io::Result<()> {
         if !self.gone {
@@ -164,11 +205,13 @@ impl Device for XdpDevice {
 
     #[inline]
     fn receive(&mut self, batch: &mut Batch<XdpFrame>) -> usize {
-        self.rings.receive(batch.room(), |frame| {
+        let received = self.rings.receive(batch.room(), |frame| {
             if batch.push(frame).is_err() {
                 unreachable!("no more frames are taken than there is room for");
             }
-        })
+        });
+        self.heard |= received > 0;
+        received
     }
 
     #[inline]
@@ -197,6 +240,7 @@ impl Device for XdpDevice {
         self.send_queued()?;
         self.flushes = self.flushes.wrapping_add(1);
         if self.gone || self.flushes.is_multiple_of(FLUSHES_PER_CHECK) {
+            self.try_busy_poll();
             self.check_interface()?;
         }
         Ok(())

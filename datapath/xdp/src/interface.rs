@@ -95,14 +95,15 @@ struct Channels {
     combined: u32,
 }
 
-struct Query {
+/// Questions about one interface.
+pub(crate) struct Query {
     socket: OwnedFd,
     name: [libc::c_char; libc::IFNAMSIZ],
     index: u32,
 }
 
 impl Query {
-    fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let socket = socket(AddressFamily::INET, SocketType::DGRAM, None).ok()?;
         let index = netdevice::name_to_index(&socket, name).ok()?;
         let mut padded = [0; libc::IFNAMSIZ];
@@ -146,7 +147,7 @@ impl Query {
     }
 
     /// Passes a command of ethtool, which begins with its number and is as long as that says.
-    fn ethtool<T>(&self, command: &mut T) -> Option<()> {
+    pub(crate) fn ethtool<T>(&self, command: &mut T) -> Option<()> {
         let ifru_data = std::ptr::from_mut(command).cast();
         self.ioctl(SIOCETHTOOL, libc::__c_anonymous_ifr_ifru { ifru_data })
             .map(|_| ())

@@ -13,6 +13,8 @@ mod open;
 mod options;
 mod rings;
 mod runs;
+mod settings;
+mod socket;
 mod wake;
 
 pub use device::XdpDevice;
@@ -20,4 +22,5 @@ pub use error::OpenError;
 pub use interface::Interface;
 pub use options::{MultiBuffer, Options, ZeroCopy};
 pub use rings::{Statistics, XdpFrame};
+pub use settings::{Coalescing, RingSizes, Rss, Settings};
 pub use wake::Waker;

@@ -43,6 +43,9 @@ pub struct Options {
     pub zero_copy: ZeroCopy,
     /// Whether one packet may lie in several slots.
     pub multi_buffer: MultiBuffer,
+    /// Whether [`flush`](wirepath_device::Device::flush) polls the queue, and so enters the kernel
+    /// each time. Without effect where the kernel gives the queue no NAPI id, as on veth.
+    pub busy_poll: bool,
     /// How long to wait for a queue that is taken: the kernel lets go of a closed socket late.
     pub bind_timeout: Duration,
 }
@@ -55,6 +58,7 @@ impl Default for Options {
             ring_size: 2048,
             zero_copy: ZeroCopy::Auto,
             multi_buffer: MultiBuffer::Auto,
+            busy_poll: false,
             bind_timeout: Duration::from_secs(2),
         }
     }

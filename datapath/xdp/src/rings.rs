@@ -484,23 +484,6 @@ impl Rings {
         unsafe { BorrowedFd::borrow_raw(self.parts.receive.fd().as_raw_fd()) }
     }
 
-    /// Whether the driver writes straight into our memory.
-    pub(crate) fn is_zero_copy(&self) -> bool {
-        let mut options: u32 = 0;
-        let mut size = size_of::<u32>() as libc::socklen_t;
-        // SAFETY: XDP_OPTIONS writes one u32, and we say how long that is.
-        let failed = unsafe {
-            libc::getsockopt(
-                self.fd().as_raw_fd(),
-                libc::SOL_XDP,
-                libc::XDP_OPTIONS,
-                (&raw mut options).cast(),
-                &raw mut size,
-            )
-        };
-        failed == 0 && options & libc::XDP_OPTIONS_ZEROCOPY != 0
-    }
-
     /// The number of the slot of a descriptor.
     #[inline]
     fn slot(&self, desc: FrameDesc) -> usize {

@@ -42,9 +42,8 @@ fn ping_pong(ports: &mut [Port; 2], total: u32) {
     }
 }
 
-fn ping_pong_in(mode: Mode) {
+fn ping_pong_in(mode: Mode, options: Options) {
     in_namespace(move || {
-        let options = Options::default();
         let mut ports = Port::pair(&options, Some(mode));
         assert_eq!(ports[0].attachment.mode(), mode);
         ping_pong(&mut ports, 5000);
@@ -63,12 +62,22 @@ fn ping_pong_in(mode: Mode) {
 
 #[test]
 fn frames_go_and_come_back_in_native_mode() {
-    ping_pong_in(Mode::Native);
+    ping_pong_in(Mode::Native, Options::default());
 }
 
 #[test]
 fn frames_go_and_come_back_in_skb_mode() {
-    ping_pong_in(Mode::Skb);
+    ping_pong_in(Mode::Skb, Options::default());
+}
+
+#[test]
+fn frames_go_and_come_back_when_busy_polling_is_wanted() {
+    let options = Options {
+        busy_poll: true,
+        ..Options::default()
+    };
+    ping_pong_in(Mode::Native, options);
+    ping_pong_in(Mode::Skb, options);
 }
 
 #[test]

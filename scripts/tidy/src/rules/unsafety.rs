@@ -22,6 +22,10 @@ const MODULES: &[(&str, &str)] = &[
         "slots of shared memory become slices, and rings take addresses",
     ),
     (
+        "datapath/xdp/src/socket.rs",
+        "options of sockets that no safe wrapper has",
+    ),
+    (
         "datapath/xdp/tests/lab/mod.rs",
         "unshare could take the descriptor table along",
     ),
