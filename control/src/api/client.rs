@@ -61,7 +61,7 @@ impl Client {
         self.get("/v1/stats").await
     }
 
-    async fn get<T: DeserializeOwned>(&self, resource: &str) -> anyhow::Result<T> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, resource: &str) -> anyhow::Result<T> {
         let path = self.path.display();
         let response = self.request(Method::GET, resource).await?;
         let body = response.into_body().collect().await?.to_bytes();

@@ -6,6 +6,7 @@ mod client;
 mod model;
 mod server;
 mod socket;
+mod trace;
 
 pub use capture::CaptureQuery;
 pub use capture_client::CaptureStream;
@@ -13,3 +14,4 @@ pub use client::{Client, running_servers};
 pub use model::{Details, Flow, Stats};
 pub use server::{Server, serve};
 pub use socket::{ControlSocket, SocketError};
+pub use trace::{Trace, TraceEvent, TraceQuery, What};

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use super::capture;
 use super::model::{Flow, Stats};
 use super::socket::ControlSocket;
+use super::trace;
 use crate::runtime::{AskError, ControlPlane};
 
 /// What the API answers from.
@@ -36,11 +37,13 @@ impl Server {
 /// The socket failed.
 pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
     let captures = capture::routes(Arc::clone(&server.plane));
+    let traces = trace::routes(Arc::clone(&server.plane));
     let router = Router::new()
         .route("/v1/flows", get(flows))
         .route("/v1/stats", get(stats))
         .with_state(server)
-        .merge(captures);
+        .merge(captures)
+        .merge(traces);
     axum::serve(socket.listener()?, router).await
 }
 

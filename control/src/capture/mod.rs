@@ -10,6 +10,8 @@ mod pcapng;
 mod recorder;
 
 pub use filter::{Filter, FilterError};
+pub(crate) use pcapng::Pcapng;
+pub(crate) use recorder::Record;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +24,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::runtime::{AskError, ControlPlane, WorkerHandle};
 use merge::Merge;
-use pcapng::Pcapng;
-use recorder::{Clock, Counts, Record, Recorder};
+use recorder::{Clock, Counts, Recorder};
 
 /// How often buffers are exchanged.
 const INTERVAL: Duration = Duration::from_millis(10);

@@ -108,15 +108,15 @@ impl Tap for Recorder {
 
 /// A frame that was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// Since 1970.
-    pub(super) time: Duration,
-    pub(super) device: usize,
-    pub(super) direction: Direction,
+    pub(crate) time: Duration,
+    pub(crate) device: usize,
+    pub(crate) direction: Direction,
     /// Of the whole frame.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// As much of it as was kept.
-    pub(super) bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
 }
 
 impl Record<'_> {

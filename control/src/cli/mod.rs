@@ -6,6 +6,7 @@ mod demo;
 mod script;
 mod server;
 mod ss;
+mod trace;
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -40,6 +41,8 @@ enum Command {
     Ss(ss::Args),
     /// Write the frames that a running server receives and sends to a pcapng file, like tcpdump.
     Capture(capture::Args),
+    /// Show what last happened to a connection, segment by segment, or list those that met trouble.
+    Trace(trace::Args),
     /// Play packet scripts against the stack, without a network.
     Script(script::Args),
     /// Say whether and how well an interface will work, and why not.
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Ss(args) => ss::run(&args),
         Command::Capture(args) => capture::run(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Script(args) => script::run(&args),
         Command::Check(args) => check::run(&args),
     };

@@ -79,14 +79,27 @@ pub struct Socket<'a> {
     pub(crate) closes: bool,
     /// Text is being shown, and is no longer or not yet there to be read.
     pub(crate) shows: bool,
+    pub(crate) calls: Calls,
+}
+
+/// What an application has done with its socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Calls {
+    /// Bytes of text that it took.
+    pub(crate) took: u32,
+    /// Bytes of text that it sent.
+    pub(crate) sent: u32,
+    /// It has ended its half, or all.
+    pub(crate) ended: bool,
 }
 
 impl Socket<'_> {
-    /// Does what was put off to the end of the application's call.
-    pub(crate) fn finish(self) {
+    /// Does what was put off to the end of the application's call; returns what it did.
+    pub(crate) fn finish(self) -> Calls {
         if self.closes {
             self.connection.close(self.now, self.pool);
         }
+        self.calls
     }
 
     /// The time of this turn.
@@ -118,7 +131,9 @@ impl Socket<'_> {
         if self.closes {
             return 0;
         }
-        self.connection.send(self.pool, text)
+        let sent = self.connection.send(self.pool, text);
+        self.calls.sent += sent as u32;
+        sent
     }
 
     /// As [`send`](Self::send), and the peer is told that `text` is urgent: RFC 9293 3.8.5.
@@ -126,7 +141,9 @@ impl Socket<'_> {
         if self.closes {
             return 0;
         }
-        self.connection.send_urgent(self.pool, text)
+        let sent = self.connection.send_urgent(self.pool, text);
+        self.calls.sent += sent as u32;
+        sent
     }
 
     /// Bytes up to the end of the peer's urgent text that were not taken; 0 when there is none.
@@ -155,11 +172,13 @@ impl Socket<'_> {
             filled += len;
             self.connection.consume(self.pool, len);
         }
+        self.calls.took += filled as u32;
         filled
     }
 
     /// Ends our half after what is queued; receiving goes on.
     pub fn shutdown(&mut self) {
+        self.calls.ended = true;
         self.connection.shutdown();
     }
 
@@ -167,10 +186,12 @@ impl Socket<'_> {
     /// (RFC 9293 3.6, SHLD-3).
     pub fn close(&mut self) {
         self.closes = true;
+        self.calls.ended = true;
     }
 
     /// Resets the connection.
     pub fn abort(&mut self) {
+        self.calls.ended = true;
         self.connection.abort();
     }
 

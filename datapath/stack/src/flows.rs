@@ -12,7 +12,8 @@ use wirepath_tcp::time::Instant;
 use wirepath_tcp::time_wait::TimeWait;
 use wirepath_wire::tuple::Tuple;
 
-use crate::app::Socket;
+use crate::app::{Calls, Socket};
+use crate::flight::RingId;
 use crate::limits::Capacity;
 use crate::link::Link;
 use crate::listeners::{Keyed, ListenerId};
@@ -69,6 +70,7 @@ pub(crate) struct OpenFlow<S> {
     pub(crate) dirty: bool,
     /// Whether it was opened by a SYN alone, and the handshake is not done.
     pub(crate) early: bool,
+    pub(crate) ring: RingId,
     pub(crate) connection: Connection,
     pub(crate) session: S,
 }
@@ -88,6 +90,7 @@ impl<S> OpenFlow<S> {
             pool,
             closes: false,
             shows: false,
+            calls: Calls::default(),
         };
         (socket, &mut self.session)
     }

@@ -7,6 +7,7 @@
 pub mod app;
 pub mod clock;
 pub mod counters;
+pub mod flight;
 mod flows;
 pub mod limits;
 pub mod link;

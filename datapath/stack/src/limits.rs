@@ -31,6 +31,15 @@ pub const RECEIVE_BATCH: usize = 64;
 /// Frames handed over by others that one turn processes.
 pub const HANDED_PER_TURN: usize = 64;
 
+/// Connections of which the flight recorder knows the last events.
+pub const FLIGHT_RINGS: usize = 2_048;
+
+/// Events that it knows of each: 4 KiB.
+pub const FLIGHT_EVENTS: usize = 256;
+
+/// Recordings that it keeps of each kind of trouble.
+pub const FLIGHT_SAVED: usize = 16;
+
 /// Captures that may look at the frames of a worker at a time.
 pub const TAPS: usize = 4;
 

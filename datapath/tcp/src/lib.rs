@@ -24,7 +24,7 @@ pub mod state;
 pub mod syn_cookie;
 pub mod time;
 pub mod time_wait;
-mod timers;
+pub mod timers;
 
 pub use negotiated::Path;
 pub use rtt::Rto;

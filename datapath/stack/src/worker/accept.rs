@@ -14,6 +14,7 @@ use super::Worker;
 use super::egress::Envelope;
 use super::ingress::Arrival;
 use crate::app::App;
+use crate::flight::RingId;
 use crate::flows::{FlowRef, HalfOpenFlow, OpenFlow};
 use crate::link::Link;
 use crate::listeners::{Listener, ListenerId};
@@ -152,6 +153,7 @@ impl<D: Device, A: App> Worker<D, A> {
             timer: TimerId::NONE,
             dirty: false,
             early: false,
+            ring: RingId::NONE,
             connection,
             session: A::Session::default(),
         }

@@ -17,6 +17,7 @@ use super::Worker;
 use super::ingress::Arrival;
 use super::report::Traffic;
 use crate::app::App;
+use crate::flight::Event;
 use crate::limits::{RECEIVE_BATCH, SEGMENTS_PER_CONNECTION_AND_TURN, SEGMENTS_PER_TURN};
 use crate::link::Link;
 use crate::tap::Direction;
@@ -264,7 +265,14 @@ impl<D: Device, A: App> Worker<D, A> {
             };
             let text = flow.connection.text(&self.pool, &outgoing);
             let written = port.write(&mut frame, &envelope, &outgoing.header, text);
-            self.send(&envelope, frame, written, outgoing.header.flags);
+            let header = &outgoing.header;
+            let sent = Event::segment(Direction::Out, header, outgoing.text_len());
+            let owner = (number, &flow.tuple);
+            self.flight.note(now, &mut flow.ring, owner, sent);
+            self.send(&envelope, frame, written, header.flags);
+            if header.flags.contains(Flags::RST) {
+                self.note_reset(number);
+            }
         }
         self.dirty.push_back(number);
         SEGMENTS_PER_CONNECTION_AND_TURN

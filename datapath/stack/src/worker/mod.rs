@@ -7,6 +7,7 @@ mod egress;
 mod fast_open;
 mod ingress;
 mod open;
+mod record;
 mod report;
 mod segment;
 mod serve;
@@ -36,6 +37,7 @@ use wirepath_wire::tuple::Endpoint;
 
 use crate::app::App;
 use crate::counters::Counters;
+use crate::flight::Flight;
 use crate::flows::Flows;
 use crate::limits::{self, Capacity};
 use crate::link::{LocalAddress, Neighbors};
@@ -108,6 +110,7 @@ pub struct Worker<D: Device, A: App> {
     /// The other workers; `None` when there are none.
     together: Option<Together>,
     taps: Taps,
+    flight: Flight,
     /// Consecutive turns in which timers waited for what has arrived.
     turns_without_timers: u32,
     /// All connections are being closed: what comes is for nobody.
@@ -164,6 +167,7 @@ impl<D: Device, A: App> Worker<D, A> {
             cookie_sent: Instant::NEVER,
             together: None,
             taps: Taps::default(),
+            flight: Flight::new(),
             turns_without_timers: 0,
             draining: false,
             config,

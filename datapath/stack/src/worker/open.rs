@@ -12,6 +12,7 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::Worker;
 use crate::app::App;
+use crate::flight::RingId;
 use crate::flows::OpenFlow;
 use crate::link::Link;
 use crate::wheel::TimerId;
@@ -131,6 +132,7 @@ impl<D: Device, A: App> Worker<D, A> {
             timer: TimerId::NONE,
             dirty: false,
             early: false,
+            ring: RingId::NONE,
             connection: Connection::open(now, config, path, iss, ts_offset),
             session,
         };

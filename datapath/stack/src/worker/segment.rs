@@ -15,7 +15,9 @@ use super::accept::Admission;
 use super::egress::Envelope;
 use super::ingress::Arrival;
 use crate::app::App;
+use crate::flight::Event;
 use crate::flows::FlowRef;
+use crate::tap::Direction;
 
 impl<D: Device, A: App> Worker<D, A> {
     /// A segment of `flow`, or of none that this worker has.
@@ -41,6 +43,8 @@ impl<D: Device, A: App> Worker<D, A> {
         arrival: &Arrival,
         segment: &Segment<'_>,
     ) {
+        let seen = Event::segment(Direction::In, &segment.header, segment.payload.len());
+        self.note(now, number, seen);
         let Some(flow) = self.flows.open.get_mut(number) else {
             return;
         };
@@ -62,6 +66,7 @@ impl<D: Device, A: App> Worker<D, A> {
             self.show_text(now, number, text);
         }
         if let Some(header) = reply {
+            self.note(now, number, Event::segment(Direction::Out, &header, 0));
             self.reply(&Envelope::of(arrival), &header);
         }
         self.serve(now, number, before);

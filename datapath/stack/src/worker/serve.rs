@@ -33,7 +33,8 @@ impl<D: Device, A: App> Worker<D, A> {
         {
             let (mut socket, session) = flow.socket(now, &mut self.pool);
             self.app.on_writable(&mut socket, session);
-            socket.finish();
+            let calls = socket.finish();
+            self.note_calls(now, number, calls);
         }
         self.serve(now, number, before);
         true
@@ -63,7 +64,8 @@ impl<D: Device, A: App> Worker<D, A> {
         let before = flow.connection.state();
         let (mut socket, session) = flow.socket(now, &mut self.pool);
         let result = call(&mut socket, session);
-        socket.finish();
+        let calls = socket.finish();
+        self.note_calls(now, number, calls);
         self.serve(now, number, before);
         Some(result)
     }
@@ -94,10 +96,12 @@ impl<D: Device, A: App> Worker<D, A> {
                 Event::Closed(reason) => {
                     self.app.on_closed(socket.tuple, session, reason);
                     self.count_closed(reason);
+                    self.note_closed(now, number, reason);
                     continue;
                 }
             }
-            socket.finish();
+            let calls = socket.finish();
+            self.note_calls(now, number, calls);
         }
         self.note_state(number, before);
         self.touch(now, number);
@@ -129,15 +133,16 @@ impl<D: Device, A: App> Worker<D, A> {
             self.app.on_text(&mut socket, session, text)
         };
         socket.connection.settle(socket.pool, text, used);
-        socket.finish();
+        let mut calls = socket.finish();
+        calls.took += used as u32;
+        self.note_calls(now, number, calls);
     }
 
     /// Offers what lies in the receive buffer, until the application takes no more.
     pub(super) fn show_unread(&mut self, now: Instant, number: u32) {
-        let Some(flow) = self.flows.open.get_mut(number) else {
-            return;
-        };
-        while flow.connection.unread() > 0 {
+        while let Some(flow) = self.flows.open.get_mut(number)
+            && flow.connection.unread() > 0
+        {
             let text = flow.connection.peek(&self.pool);
             let text = &text[..text.len().min(self.chunk.len())];
             let len = text.len();
@@ -151,7 +156,9 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.app.on_text(&mut socket, session, text)
             };
             socket.connection.consume(socket.pool, used.min(len));
-            socket.finish();
+            let mut calls = socket.finish();
+            calls.took += used as u32;
+            self.note_calls(now, number, calls);
             if used == 0 || len == 0 {
                 break;
             }
@@ -209,6 +216,7 @@ impl<D: Device, A: App> Worker<D, A> {
             flow.dirty = true;
             self.dirty.push_back(number);
         }
+        self.note_congestion(now, number);
     }
 
     /// Removes a connection that has nothing more to send, if it is over.
@@ -222,6 +230,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         }
         self.counters.retransmissions += flow.connection.counts().retransmissions;
+        self.flight.leave(flow.ring, number);
         flow.connection.release(&mut self.pool);
         self.flows.leave(FlowRef::Open(number));
         let Some(flow) = self.flows.open.remove(number) else {

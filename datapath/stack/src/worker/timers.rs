@@ -32,12 +32,16 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let before = flow.connection.state();
+        let due = flow.connection.due(now);
         flow.connection.on_deadline(now, &mut self.pool);
         if self.pool.is_scarce() && flow.connection.give_up_stalled(now, STALL_PATIENCE) {
             self.counters.stalled += 1;
         }
         if flow.connection.is_retransmitting() {
             self.reconsider_link(number);
+        }
+        if let Some(timer) = due {
+            self.note_timer(now, number, timer);
         }
         self.serve(now, number, before);
     }

@@ -4,6 +4,7 @@ mod ack;
 mod deadline;
 pub(crate) mod ecn;
 mod fast_open;
+mod glance;
 mod icmp;
 mod info;
 mod input;
