@@ -139,6 +139,12 @@ impl Steering {
         absent_is_done(removed).map_err(map_error("remove a listener"))
     }
 
+    /// How many endpoints it claims.
+    #[must_use]
+    pub fn listener_count(&self) -> usize {
+        self.listeners.keys().count()
+    }
+
     /// Claims these ports of every address of ours, for active opens. `None` claims none.
     ///
     /// On a shared address the range must lie outside the kernel's own

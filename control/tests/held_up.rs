@@ -14,7 +14,9 @@ use support::{client, wait_until};
 use tokio::sync::oneshot;
 use wirepath::api::Stats;
 use wirepath::netns::{Link, Network};
-use wirepath::runtime::{ControlPlane, Idle, Runtime, ServerOptions};
+use wirepath::runtime::{
+    ControlPlane, Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions,
+};
 use wirepath_apps::Service;
 use wirepath_stack::limits::Capacity;
 use wirepath_tcp::config::Config;
@@ -27,20 +29,28 @@ const CONNECTIONS: usize = 64;
 const HELD_UP: Duration = Duration::from_secs(2);
 
 fn options() -> ServerOptions {
+    let tcp = Config {
+        nagle: false,
+        ..Config::default()
+    };
     ServerOptions {
         interface: Network::SERVER_INTERFACE.to_owned(),
         addresses: Vec::new(),
-        services: BTreeMap::from([(7, Service::Echo)]),
+        listeners: vec![ListenerOptions {
+            address: None,
+            port: 7,
+            settings: ListenerSettings {
+                service: Service::Echo,
+                tcp,
+            },
+        }],
         mode: None,
         device: Options::default(),
         queues: Vec::new(),
         workers: Some(WORKERS),
         cores: Vec::new(),
         idle: Idle::Adaptive,
-        tcp: Config {
-            nagle: false,
-            ..Config::default()
-        },
+        tcp,
         capacity: Capacity::default(),
         checksums: ChecksumPolicy::Whole,
     }
@@ -73,7 +83,7 @@ impl Served {
                         () = plane.watch() => {}
                         _ = ends => {}
                     }
-                    server.stop().await.unwrap();
+                    server.stop(std::future::ready(())).await.unwrap();
                 });
             };
             scope.spawn(move || network.server.run(serve).unwrap());

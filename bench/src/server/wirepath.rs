@@ -1,11 +1,10 @@
 //! Our stack as the sender.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use wirepath::netns::{Namespace, Network};
-use wirepath::runtime::{Idle, Runtime, ServerOptions};
+use wirepath::runtime::{Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions};
 use wirepath_apps::Service;
 use wirepath_bpf::Mode;
 use wirepath_stack::counters::Counters;
@@ -36,21 +35,29 @@ impl WirepathServer {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let tcp = Config {
+            nagle: false,
+            congestion,
+            ..Config::default()
+        };
         let options = ServerOptions {
             interface: Network::SERVER_INTERFACE.to_owned(),
             addresses: vec![ADDRESS.ip()],
-            services: BTreeMap::from([(ADDRESS.port(), Service::Chargen)]),
+            listeners: vec![ListenerOptions {
+                address: None,
+                port: ADDRESS.port(),
+                settings: ListenerSettings {
+                    service: Service::Chargen,
+                    tcp,
+                },
+            }],
             mode: None,
             device: Options::default(),
             queues: Vec::new(),
             workers: None,
             cores: Vec::new(),
             idle: Idle::Adaptive,
-            tcp: Config {
-                nagle: false,
-                congestion,
-                ..Config::default()
-            },
+            tcp,
             capacity: Capacity::default(),
             checksums: ChecksumPolicy::Whole,
         };
@@ -71,7 +78,8 @@ impl WirepathServer {
     pub(super) fn stop(self) -> anyhow::Result<u64> {
         self.tokio.block_on(async {
             let counters = quiet_counters(&self.runtime).await?;
-            self.runtime.stop().await.context("wirepath failed")?;
+            let stopped = self.runtime.stop(std::future::ready(())).await;
+            stopped.context("wirepath failed")?;
             Ok(counters.retransmissions)
         })
     }

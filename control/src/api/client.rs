@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
@@ -13,11 +13,29 @@ use tokio::net::UnixStream;
 
 use super::model::{Flow, Stats};
 use super::socket::DIRECTORY;
+use crate::config::Diff;
 
 /// A running server, asked through its control socket.
 #[derive(Debug, Clone)]
 pub struct Client {
     path: PathBuf,
+}
+
+/// A server has answered that it will not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the server at {} answered {status}: {text}", path.display())]
+pub struct Refused {
+    path: PathBuf,
+    status: u16,
+    text: String,
+}
+
+impl Refused {
+    /// Whether what it was told to do makes no sense.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        self.status == 422
+    }
 }
 
 /// The control sockets of all servers that run here, in `/run/wirepath`.
@@ -61,9 +79,22 @@ impl Client {
         self.get("/v1/stats").await
     }
 
+    /// Has it read its configuration again, or, with `preview`, say what that would change.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows), or what keeps it from doing so.
+    pub async fn reload(&self, preview: bool) -> anyhow::Result<Diff> {
+        let resource = format!("/v1/reload?preview={preview}");
+        self.ask(Method::POST, &resource).await
+    }
+
     pub(super) async fn get<T: DeserializeOwned>(&self, resource: &str) -> anyhow::Result<T> {
+        self.ask(Method::GET, resource).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, resource: &str) -> anyhow::Result<T> {
         let path = self.path.display();
-        let response = self.request(Method::GET, resource).await?;
+        let response = self.request(method, resource).await?;
         let body = response.into_body().collect().await?.to_bytes();
         serde_json::from_slice(&body)
             .with_context(|| format!("the server at {path} speaks another version"))
@@ -93,7 +124,11 @@ impl Client {
         if !status.is_success() {
             let body = response.into_body().collect().await?.to_bytes();
             let text = String::from_utf8_lossy(&body);
-            bail!("the server at {path} answered {status}: {}", text.trim());
+            return Err(anyhow::Error::from(Refused {
+                path: self.path.clone(),
+                status: status.as_u16(),
+                text: text.trim().to_owned(),
+            }));
         }
         Ok(response)
     }

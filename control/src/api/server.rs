@@ -5,29 +5,43 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use super::capture;
 use super::model::{Flow, Stats};
+use super::reload::reload;
 use super::socket::ControlSocket;
 use super::trace;
+use crate::config::Reloader;
 use crate::runtime::{AskError, ControlPlane};
 
 /// What the API answers from.
 #[derive(Debug, Clone)]
 pub struct Server {
     plane: Arc<ControlPlane>,
+    /// How it takes on another configuration, if it can.
+    pub(super) reloader: Option<Arc<Reloader>>,
 }
 
 /// An answer, or a status with a sentence.
-type Answer<T> = Result<Json<T>, (StatusCode, String)>;
+pub(super) type Answer<T> = Result<Json<T>, (StatusCode, String)>;
 
 impl Server {
     /// An API for this server.
     #[must_use]
     pub const fn new(plane: Arc<ControlPlane>) -> Self {
-        Self { plane }
+        Self {
+            plane,
+            reloader: None,
+        }
+    }
+
+    /// The same, with reloads.
+    #[must_use]
+    pub fn with_reloader(mut self, reloader: Arc<Reloader>) -> Self {
+        self.reloader = Some(reloader);
+        self
     }
 }
 
@@ -41,6 +55,7 @@ pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
     let router = Router::new()
         .route("/v1/flows", get(flows))
         .route("/v1/stats", get(stats))
+        .route("/v1/reload", post(reload))
         .with_state(server)
         .merge(captures)
         .merge(traces);

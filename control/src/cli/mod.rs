@@ -2,7 +2,10 @@
 
 mod capture;
 mod check;
+mod config;
 mod demo;
+mod flags;
+mod reload;
 mod script;
 mod server;
 mod ss;
@@ -14,6 +17,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::api::Refused;
+use crate::config::{ServiceChoice, SourceError};
 use crate::runtime::StartError;
 
 /// A kernel-bypass TCP stack on Linux AF_XDP.
@@ -35,6 +40,12 @@ enum Command {
     Discard(server::Args),
     /// Serve chargen (RFC 864): characters without end.
     Chargen(server::Args),
+    /// Serve what a file says: services, ports, and settings of all kinds.
+    Serve(server::ServeArgs),
+    /// Look at a configuration file without serving it.
+    Config(config::Args),
+    /// Have a running server read its file again, and say what that changes.
+    Reload(reload::Args),
     /// Show it all at work: two namespaces, a veth pair, our server and kernel clients.
     Demo(demo::Args),
     /// List the connections of running servers, like ss.
@@ -61,9 +72,11 @@ pub(crate) enum Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let usage = error
-            .downcast_ref::<StartError>()
-            .is_some_and(StartError::is_configuration);
+        let start = error.downcast_ref::<StartError>();
+        let refused = error.downcast_ref::<Refused>();
+        let usage = error.is::<SourceError>()
+            || start.is_some_and(StartError::is_configuration)
+            || refused.is_some_and(Refused::is_configuration);
         if usage {
             Self::Usage(error)
         } else {
@@ -104,9 +117,12 @@ pub fn main() -> ExitCode {
         .without_time()
         .init();
     let done = match cli.command {
-        Command::Echo(args) => server::run(args, wirepath_apps::Service::Echo),
-        Command::Discard(args) => server::run(args, wirepath_apps::Service::Discard),
-        Command::Chargen(args) => server::run(args, wirepath_apps::Service::Chargen),
+        Command::Echo(args) => server::run(args, ServiceChoice::Echo),
+        Command::Discard(args) => server::run(args, ServiceChoice::Discard),
+        Command::Chargen(args) => server::run(args, ServiceChoice::Chargen),
+        Command::Serve(args) => server::run_file(args),
+        Command::Config(args) => config::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Ss(args) => ss::run(&args),
         Command::Capture(args) => capture::run(&args),

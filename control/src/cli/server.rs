@@ -1,310 +1,170 @@
-//! `wirepath echo`, `discard` and `chargen`.
+//! `wirepath echo`, `discard`, `chargen` and `serve`: from a configuration to the end of a server.
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
-use clap::ValueEnum;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wirepath_apps::Service;
-use wirepath_bpf::Mode;
-use wirepath_stack::limits::Capacity;
-use wirepath_tcp::config::{Config, CongestionControl, EcnMode, KeepAlive};
-use wirepath_tcp::time::Millis;
-use wirepath_wire::tcp::ChecksumPolicy;
-use wirepath_xdp::{MultiBuffer, Options, ZeroCopy};
 
 use super::Failure;
+use super::flags::Flags;
 use crate::api::{self, ControlSocket};
-use crate::runtime::{Idle, Runtime, ServerOptions};
+use crate::config::{
+    Configuration, ListenerEntry, Place, Reloader, ServiceChoice, Source, TcpSettings,
+};
+use crate::runtime::Runtime;
 
-/// What all servers can be told.
+/// What a server of one service can be told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The interface to serve on.
-    #[arg(short, long)]
-    interface: String,
     /// The port to listen at [default: that of the service's RFC].
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// An address to serve, several times for several [default: all of the interface]. One that
-    /// the interface does not have is wirepath's own: it answers ARP, NDP and ping for it.
-    #[arg(short, long)]
-    address: Vec<IpAddr>,
-    /// Where the XDP program runs.
-    #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
-    mode: ModeArg,
-    /// Whether the driver writes frames straight into our memory.
-    #[arg(long, value_enum, default_value_t = ZeroCopyArg::Auto)]
-    zero_copy: ZeroCopyArg,
-    /// Whether a packet may lie in several frames of memory, as an MTU above 3,822 needs.
-    #[arg(long, value_enum, default_value_t = MultiBufferArg::Auto)]
-    multi_buffer: MultiBufferArg,
-    /// Whether a worker has the kernel poll its queues in every turn. Helps only where interrupts
-    /// are deferred, which `wirepath check` tells; without effect on veth.
-    #[arg(long, value_enum, default_value_t = BusyPollArg::Off)]
-    busy_poll: BusyPollArg,
-    /// What to do when there is nothing to do: look again at once, or sleep.
-    #[arg(long, value_enum, default_value_t = IdleArg::Adaptive)]
-    idle: IdleArg,
-    /// The queues to serve, as 0,2,4-7 [default: all]. What is ours on the others is dropped.
-    #[arg(long, value_name = "LIST", value_parser = parse_queues)]
-    queues: Option<Queues>,
-    /// How many workers share the queues [default: one for each of --cores, or for each core there
-    /// is, but no more than queues].
-    #[arg(long, value_name = "COUNT")]
-    workers: Option<usize>,
-    /// The cores of the workers, one after the other [default: wherever the kernel puts them].
-    #[arg(long, value_delimiter = ',')]
-    cores: Vec<usize>,
-    /// Seconds of silence after which a peer is asked whether it is there, or `off`.
-    #[arg(long, value_name = "SECONDS|off", default_value = "7200",
-        value_parser = parse_keep_alive)]
-    keep_alive: KeepAliveArg,
-    /// How the congestion window grows and shrinks.
-    #[arg(long, value_enum, default_value_t = CongestionArg::Cubic)]
-    congestion: CongestionArg,
-    /// Whether to agree on explicit congestion notification when a peer offers it.
-    #[arg(long, value_enum, default_value_t = EcnArg::On)]
-    ecn: EcnArg,
-    /// Which checksums to take: veth leaves them unfinished while the peer's tx offload is on.
-    #[arg(long, value_enum, default_value_t = ChecksumArg::Whole)]
-    rx_checksum: ChecksumArg,
-    /// Connections at once.
-    #[arg(long, default_value_t = Capacity::default().connections,
-        value_parser = parse_connections)]
-    max_connections: usize,
-    /// Where the control socket is [default: /run/wirepath/INTERFACE-PID.sock].
-    #[arg(long, value_name = "PATH")]
-    control: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ModeArg {
-    /// Native, or skb where the driver has none.
-    Auto,
-    /// In the driver.
-    Native,
-    /// In the generic hook: slower, on any interface.
-    Skb,
+/// What `serve` can be told.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Flags win over the file, also when it is read again: SIGHUP and `wirepath \
+    reload` do so. What a [[listener]] of the file says itself wins over flags."
+)]
+pub(super) struct ServeArgs {
+    /// The configuration, a TOML file: docs/wirepath.toml tells all of it.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    flags: Flags,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ZeroCopyArg {
-    /// Where the driver can.
-    Auto,
-    /// Or fail.
-    On,
-    /// Never.
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MultiBufferArg {
-    /// Where the MTU needs it and the kernel can; otherwise larger packets are dropped.
-    Auto,
-    /// Never: some drivers have zero-copy only without it.
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum BusyPollArg {
-    /// Where the driver's queues can be polled.
-    On,
-    /// Never.
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum IdleArg {
-    /// Least latency, a whole core.
-    Spin,
-    /// Sleep until a frame comes.
-    Adaptive,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum CongestionArg {
-    /// RFC 9438, with HyStart++.
-    Cubic,
-    /// NewReno: RFC 5681 and RFC 6582.
-    Reno,
-    /// RFC 8257, for networks that mark early.
-    Dctcp,
-    /// Gives way when round trips grow.
-    Vegas,
-    /// Version 3: by a model of the path, and paced.
-    Bbr,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum EcnArg {
-    /// Never.
-    Off,
-    /// When a peer offers it.
-    On,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ChecksumArg {
-    /// Only whole ones.
-    Whole,
-    /// Also those that hold just the pseudo-header, as veth peers with tx offload send.
-    PartialOk,
-}
-
-/// After how long a silence to probe, if ever.
-#[derive(Debug, Clone, Copy)]
-struct KeepAliveArg(Option<u32>);
-
-fn parse_keep_alive(text: &str) -> Result<KeepAliveArg, String> {
-    if text == "off" {
-        return Ok(KeepAliveArg(None));
-    }
-    let range = 1..=4_000_000;
-    let seconds = text.parse().map_err(|error| format!("{error}"))?;
-    if range.contains(&seconds) {
-        Ok(KeepAliveArg(Some(seconds)))
-    } else {
-        Err(format!("{seconds} is not in {range:?}"))
-    }
-}
-
-/// Numbers of queues.
-#[derive(Debug, Clone)]
-struct Queues(Vec<u32>);
-
-fn parse_queues(text: &str) -> Result<Queues, String> {
-    let number = |text: &str| {
-        let number = text.parse::<u16>().map(u32::from);
-        number.map_err(|error| format!("{text:?} is no queue: {error}"))
+/// Serves one service until a signal comes.
+pub(super) fn run(args: Args, service: ServiceChoice) -> Result<(), Failure> {
+    let listener = ListenerEntry {
+        service,
+        listen: args.port.map(|port| Place {
+            address: None,
+            port,
+        }),
+        tcp: TcpSettings::default(),
     };
-    let mut queues = Vec::new();
-    for part in text.split(',') {
-        match part.split_once('-') {
-            None => queues.push(number(part)?),
-            Some((first, last)) => queues.extend(number(first)?..=number(last)?),
-        }
-    }
-    if queues.is_empty() {
-        return Err(format!("{text:?} names no queue"));
-    }
-    Ok(Queues(queues))
+    let source = Source::new(None, move |configuration| {
+        args.flags.lay_over(configuration);
+        configuration.listeners = vec![listener.clone()];
+    });
+    serve(source)
 }
 
-fn parse_connections(text: &str) -> Result<usize, String> {
-    let range = 1..=16_777_216;
-    let count = text.parse().map_err(|error| format!("{error}"))?;
-    if range.contains(&count) {
-        Ok(count)
-    } else {
-        Err(format!("{count} is not in {range:?}"))
-    }
+/// Serves what a file says until a signal comes.
+pub(super) fn run_file(args: ServeArgs) -> Result<(), Failure> {
+    let flags = args.flags;
+    serve(Source::new(Some(args.config), move |configuration| {
+        flags.lay_over(configuration);
+    }))
 }
 
-impl Args {
-    fn options(&self, service: Service) -> ServerOptions {
-        let port = self.port.unwrap_or(service.port());
-        let connections = self.max_connections;
-        let default = Capacity::default();
-        ServerOptions {
-            interface: self.interface.clone(),
-            addresses: self.address.clone(),
-            services: BTreeMap::from([(port, service)]),
-            mode: match self.mode {
-                ModeArg::Auto => None,
-                ModeArg::Native => Some(Mode::Native),
-                ModeArg::Skb => Some(Mode::Skb),
-            },
-            device: Options {
-                zero_copy: match self.zero_copy {
-                    ZeroCopyArg::Auto => ZeroCopy::Auto,
-                    ZeroCopyArg::On => ZeroCopy::On,
-                    ZeroCopyArg::Off => ZeroCopy::Off,
-                },
-                multi_buffer: match self.multi_buffer {
-                    MultiBufferArg::Auto => MultiBuffer::Auto,
-                    MultiBufferArg::Off => MultiBuffer::Off,
-                },
-                busy_poll: self.busy_poll == BusyPollArg::On,
-                ..Options::default()
-            },
-            queues: self.queues.clone().map_or_else(Vec::new, |queues| queues.0),
-            workers: self.workers,
-            cores: self.cores.clone(),
-            idle: match self.idle {
-                IdleArg::Spin => Idle::Spin,
-                IdleArg::Adaptive => Idle::Adaptive,
-            },
-            tcp: Config {
-                // What is echoed goes at once: nothing better will come to join it.
-                nagle: false,
-                // A client that vanished must not hold its place for ever.
-                keep_alive: self.keep_alive.0.map(|seconds| KeepAlive {
-                    idle: Millis::from_secs(seconds),
-                    ..KeepAlive::default()
-                }),
-                congestion: match self.congestion {
-                    CongestionArg::Cubic => CongestionControl::Cubic,
-                    CongestionArg::Reno => CongestionControl::NewReno,
-                    CongestionArg::Dctcp => CongestionControl::Dctcp,
-                    CongestionArg::Vegas => CongestionControl::Vegas,
-                    CongestionArg::Bbr => CongestionControl::Bbr,
-                },
-                ecn: match self.ecn {
-                    EcnArg::Off => EcnMode::Off,
-                    EcnArg::On => EcnMode::Active,
-                },
-                ..Config::default()
-            },
-            capacity: Capacity {
-                connections,
-                ..default
-            },
-            checksums: match self.rx_checksum {
-                ChecksumArg::Whole => ChecksumPolicy::Whole,
-                ChecksumArg::PartialOk => ChecksumPolicy::PartialOk,
-            },
-        }
-    }
-}
-
-/// Serves until a signal comes.
-pub(super) fn run(args: Args, service: Service) -> Result<(), Failure> {
+fn serve(source: Source) -> Result<(), Failure> {
+    let configuration = source.load()?;
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    tokio.block_on(serve(&args, service))
+    tokio.block_on(run_until_told(source, configuration))
 }
 
-async fn serve(args: &Args, service: Service) -> Result<(), Failure> {
+/// The signals that a server heeds.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Only with a file: who has none is ended by its terminal, as ever.
+    hang_up: Option<Signal>,
+}
+
+impl Signals {
+    fn new(has_file: bool) -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: has_file.then(|| signal(SignalKind::hangup())).transpose()?,
+        })
+    }
+
+    /// Waits for the next that asks for the end.
+    async fn end(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// Waits for the next that asks for the end; meanwhile reloads for each that asks for that.
+    async fn end_or_reload(&mut self, reloader: &Reloader) -> &'static str {
+        loop {
+            let hung_up = async {
+                match &mut self.hang_up {
+                    Some(hang_up) => hang_up.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = hung_up => {}
+            }
+            // Outside of the choice: a reload is never left in its middle.
+            reload(reloader).await;
+        }
+    }
+}
+
+async fn run_until_told(source: Source, configuration: Configuration) -> Result<(), Failure> {
     // Before anything is made that a signal would leave behind.
-    let mut ends = [
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    ];
-    let runtime = Runtime::start(args.options(service)).await?;
-    let control = ControlSocket::bind(args.control.as_deref(), &args.interface)?;
+    let mut signals = Signals::new(source.has_file())?;
+    let runtime = Runtime::start(configuration.options()).await?;
+    let interface = configuration.interface.clone();
+    let control = ControlSocket::bind(configuration.control.as_deref(), &interface)?;
     let plane = runtime.plane();
     announce(&runtime, &control).await?;
-    let state = api::Server::new(runtime.plane());
+    let reloader = Arc::new(Reloader::new(source, configuration, runtime.plane()));
+    let state = api::Server::new(runtime.plane()).with_reloader(Arc::clone(&reloader));
+    tell_manager(&[NotifyState::Ready]);
     tokio::select! {
-        signal = any(&mut ends) => tracing::info!("{signal}: closing connections"),
+        signal = signals.end_or_reload(&reloader) => {
+            tracing::info!("{signal}: closing connections");
+        }
         () = runtime.failed() => tracing::error!("a worker has ended"),
         result = api::serve(&control, state) => result?,
         () = plane.watch() => {}
     }
-    let interface = args.interface.as_str();
-    let stopped = runtime.stop().await;
+    tell_manager(&[NotifyState::Stopping]);
+    // No reload adds to what is taken down.
+    let last = reloader.freeze().await;
+    let drain = last.drain.duration();
+    let patience = async {
+        tokio::select! {
+            () = tokio::time::sleep(drain) => {}
+            signal = signals.end() => tracing::info!("{signal} again: resetting connections"),
+        }
+    };
+    let stopped = runtime.stop(patience).await;
     Ok(stopped.with_context(|| format!("the server on {interface} failed"))?)
 }
 
-async fn any([interrupt, terminate]: &mut [Signal; 2]) -> &'static str {
-    tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
+/// Both ways it has been said aloud.
+async fn reload(reloader: &Reloader) {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell_manager(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "cannot tell the service manager"),
+    }
+    let _ = reloader.reload().await;
+    tell_manager(&[NotifyState::Ready]);
+}
+
+/// Tells a service manager that has asked to be told, such as systemd.
+fn tell_manager(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "cannot tell the service manager");
     }
 }
 

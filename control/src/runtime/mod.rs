@@ -6,6 +6,7 @@ mod hand_over;
 mod host;
 mod mailbox;
 mod plane;
+mod replace;
 mod reservation;
 mod set_up;
 mod watch;
@@ -14,24 +15,24 @@ mod worker;
 pub use error::StartError;
 pub use host::{HostFacts, look};
 pub use mailbox::{AskError, Snapshot, WorkerHandle};
-pub use plane::{ControlPlane, ListenError, ListenerInfo};
+pub use plane::{ControlPlane, ListenError, ListenerInfo, ListenerSettings};
+pub use replace::{ListenerChange, ListenerChanges};
 pub use worker::Idle;
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wirepath_apps::Service;
 use wirepath_bpf::{Attachment, Mode};
 use wirepath_stack::limits::Capacity;
+use wirepath_stack::link::LocalAddress;
 use wirepath_tcp::config::Config;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::Options;
 
-/// How long connections get to close in peace when the server stops.
-const DRAIN: Duration = Duration::from_secs(3);
+/// How long peers get to answer a reset, which none need, when the server stops.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// How often the control thread looks at what it waits for.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -43,8 +44,8 @@ pub struct ServerOptions {
     /// The addresses to serve; when empty, all that the interface has. One that it does not have
     /// is owned: ARP, NDP and ICMP of it are answered here.
     pub addresses: Vec<IpAddr>,
-    /// Which service waits at which port.
-    pub services: BTreeMap<u16, Service>,
+    /// Who waits where.
+    pub listeners: Vec<ListenerOptions>,
     /// Where the XDP program runs; `None` tries native first.
     pub mode: Option<Mode>,
     /// Sockets and frames.
@@ -58,12 +59,39 @@ pub struct ServerOptions {
     pub cores: Vec<usize>,
     /// What a worker does when there is nothing to do.
     pub idle: Idle,
-    /// Settings of the connections.
+    /// Settings of connections whose listener says nothing: of one that is added later.
     pub tcp: Config,
     /// How much a worker may hold.
     pub capacity: Capacity,
     /// Which checksums of received segments are taken.
     pub checksums: ChecksumPolicy,
+}
+
+/// A listener that a server is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerOptions {
+    /// Its one address; `None` for all that the server serves.
+    pub address: Option<IpAddr>,
+    /// Its port, from 1.
+    pub port: u16,
+    /// What its connections get.
+    pub settings: ListenerSettings,
+}
+
+impl ListenerOptions {
+    /// The endpoints of it, on a server of these addresses.
+    pub(crate) fn endpoints(
+        &self,
+        addresses: &[LocalAddress],
+    ) -> impl Iterator<Item = (SocketAddr, ListenerSettings)> {
+        let served = addresses.iter().map(|local| local.address);
+        let addresses: Vec<_> = match self.address {
+            Some(address) => vec![address],
+            None => served.collect(),
+        };
+        let at = move |address| (SocketAddr::new(address, self.port), self.settings);
+        addresses.into_iter().map(at)
+    }
 }
 
 /// A server that runs. Dropping it stops it at once; [`stop`](Self::stop) does so in peace.
@@ -103,21 +131,21 @@ impl Runtime {
         }
     }
 
-    /// Stops accepting, closes connections with a FIN, resets those that do not follow within 3 s,
-    /// and takes everything down.
+    /// Stops accepting, closes connections with a FIN, resets those that have not followed when
+    /// `patience` ends, and takes everything down.
     ///
     /// # Errors
     /// Why a worker had ended, if one had.
-    pub async fn stop(mut self) -> std::io::Result<()> {
+    pub async fn stop(mut self, patience: impl Future<Output = ()>) -> std::io::Result<()> {
         let workers = self.plane.workers();
         workers.iter().for_each(WorkerHandle::drain);
-        self.wait_until_closed(DRAIN).await;
+        self.wait_until_closed(patience).await;
         workers.iter().for_each(WorkerHandle::abort_all);
-        self.wait_until_closed(10 * LOOK).await;
+        self.wait_until_closed(tokio::time::sleep(FAREWELL)).await;
         self.end()
     }
 
-    async fn wait_until_closed(&self, limit: Duration) {
+    async fn wait_until_closed(&self, patience: impl Future<Output = ()>) {
         let closed = async {
             loop {
                 let mut open = 0;
@@ -132,7 +160,10 @@ impl Runtime {
             }
         };
         // A worker that hangs must not hang the end.
-        let _ = tokio::time::timeout(limit, closed).await;
+        tokio::select! {
+            () = closed => {}
+            () = patience => {}
+        }
     }
 
     fn end(&mut self) -> std::io::Result<()> {

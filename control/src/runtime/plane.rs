@@ -1,9 +1,9 @@
 //! The control plane of a running server: who listens, and the workers to be asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 use wirepath_apps::Service;
@@ -45,15 +45,52 @@ pub enum ListenError {
     Steering(#[from] SteerError),
 }
 
+/// What a listener gives to the connections that it accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// What answers.
+    pub service: Service,
+    /// Settings of the connections.
+    pub tcp: Config,
+}
+
+/// Listeners by the endpoint they wait at.
+pub(super) type ByEndpoint = BTreeMap<SocketAddr, Listening>;
+
 /// One endpoint that is listened at, or was.
 #[derive(Debug)]
-struct Listening {
+pub(super) struct Listening {
     id: ListenerId,
-    service: Service,
+    pub(super) settings: ListenerSettings,
+    /// Numbers under which the endpoint had other services: connections keep theirs.
+    former: Vec<(Service, ListenerId)>,
     /// Accepts no more, and waits for its connections to end.
-    closing: bool,
+    pub(super) closing: bool,
     /// Keeps the kernel off the port.
     _reservation: Option<Reservation>,
+}
+
+impl Listening {
+    /// Takes on other settings. `free` is a number to be had, should the service be a new one here.
+    pub(super) fn become_of(&mut self, settings: ListenerSettings, free: ListenerId) {
+        let (before, after) = (self.settings.service, settings.service);
+        if before != after {
+            let known = self
+                .former
+                .iter()
+                .position(|&(service, _)| service == after);
+            let id = known.map_or(free, |at| self.former.swap_remove(at).1);
+            self.former.push((before, self.id));
+            self.id = id;
+        }
+        self.settings = settings;
+    }
+
+    /// All the numbers that connections of the endpoint may have.
+    fn ids(&self) -> Vec<ListenerId> {
+        let former = self.former.iter().map(|&(_, id)| id);
+        former.chain([self.id]).collect()
+    }
 }
 
 /// A listener, as people see it.
@@ -74,15 +111,15 @@ pub struct ListenerInfo {
 pub struct ControlPlane {
     pub(super) interface: String,
     pub(super) addresses: Vec<LocalAddress>,
-    /// Settings of the connections that listeners accept.
-    pub(super) tcp: Config,
+    /// Settings of connections whose listener says nothing.
+    pub(super) tcp: std::sync::Mutex<Config>,
     pub(super) workers: Vec<WorkerHandle>,
     pub(super) steering: Steering,
     pub(super) directory: Arc<Directory>,
     /// Times that a worker was stuck.
     stalls: AtomicU64,
     /// Held over every change, so that changes come one after the other.
-    listening: Mutex<BTreeMap<SocketAddr, Listening>>,
+    pub(super) listening: Mutex<ByEndpoint>,
 }
 
 impl ControlPlane {
@@ -95,7 +132,7 @@ impl ControlPlane {
         Self {
             interface,
             addresses,
-            tcp,
+            tcp: std::sync::Mutex::new(tcp),
             workers,
             steering,
             directory,
@@ -150,37 +187,67 @@ impl ControlPlane {
         Ok(snapshots)
     }
 
-    /// Has `service` wait at `endpoint`. When it returns every worker knows, and after them the XDP
-    /// program: no SYN is refused that comes later.
+    /// Settings of connections whose listener says nothing.
+    #[must_use]
+    pub fn tcp(&self) -> Config {
+        *self.tcp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has `service` wait at `endpoint`, with the settings of connections whose listener says
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`listen_with`](Self::listen_with).
+    pub async fn listen(&self, endpoint: SocketAddr, service: Service) -> Result<(), ListenError> {
+        let tcp = self.tcp();
+        self.listen_with(endpoint, ListenerSettings { service, tcp })
+            .await
+    }
+
+    /// Has a service wait at `endpoint`. When it returns every worker knows, and after them the
+    /// XDP program: no SYN is refused that comes later.
     ///
     /// # Errors
     /// See [`ListenError`]; nothing has changed in that case.
-    pub async fn listen(&self, endpoint: SocketAddr, service: Service) -> Result<(), ListenError> {
+    pub async fn listen_with(
+        &self,
+        endpoint: SocketAddr,
+        settings: ListenerSettings,
+    ) -> Result<(), ListenError> {
         let mut listening = self.listening.lock().await;
-        let known = listening.get_mut(&endpoint);
-        if let Some(known) = &known
-            && !known.closing
-        {
-            return Err(ListenError::Taken(endpoint, known.service.name()));
+        self.open(&mut listening, endpoint, settings).await
+    }
+
+    pub(super) async fn open(
+        &self,
+        listening: &mut ByEndpoint,
+        endpoint: SocketAddr,
+        settings: ListenerSettings,
+    ) -> Result<(), ListenError> {
+        let known = listening.get(&endpoint);
+        if let Some(known) = known.filter(|known| !known.closing) {
+            return Err(ListenError::Taken(endpoint, known.settings.service.name()));
         }
         let local = self.local(endpoint)?;
-        let id = match &known {
-            Some(known) => known.id,
-            None => free_id(&listening)?,
-        };
-        let reservation = match listening.remove(&endpoint) {
-            Some(known) => known._reservation,
-            None if local.owned => None,
-            None => Some(Reservation::take(endpoint)?),
-        };
-        let entry = Listening {
-            id,
-            service,
-            closing: false,
-            _reservation: reservation,
-        };
-        listening.insert(endpoint, entry);
-        let told = self.tell_listen(endpoint, id, service).await;
+        let free = free_id(listening)?;
+        if let Some(known) = listening.get_mut(&endpoint) {
+            known.become_of(settings, free);
+            known.closing = false;
+        } else {
+            let reservation = match local.owned {
+                true => None,
+                false => Some(Reservation::take(endpoint)?),
+            };
+            let entry = Listening {
+                id: free,
+                settings,
+                former: Vec::new(),
+                closing: false,
+                _reservation: reservation,
+            };
+            listening.insert(endpoint, entry);
+        }
+        let told = self.tell_listen(listening, endpoint).await;
         let done = match told {
             Ok(()) => self
                 .steering
@@ -189,7 +256,7 @@ impl ControlPlane {
             Err(error) => Err(error.into()),
         };
         if done.is_err() {
-            self.close(&mut listening, endpoint).await;
+            self.close(listening, endpoint).await;
         }
         done
     }
@@ -220,9 +287,9 @@ impl ControlPlane {
         for (&endpoint, entry) in listening.iter() {
             listeners.push(ListenerInfo {
                 endpoint,
-                service: entry.service,
+                service: entry.settings.service,
                 closing: entry.closing,
-                held: self.held(entry.id).await?,
+                held: self.held(entry.ids()).await?,
             });
         }
         Ok(listeners)
@@ -234,7 +301,8 @@ impl ControlPlane {
         self.forget_closed(&mut listening).await;
     }
 
-    fn local(&self, endpoint: SocketAddr) -> Result<&LocalAddress, ListenError> {
+    /// The address of `endpoint`, if it is served.
+    pub(super) fn local(&self, endpoint: SocketAddr) -> Result<&LocalAddress, ListenError> {
         let addresses = self.addresses.iter();
         let names = || {
             let names: Vec<_> = addresses
@@ -249,13 +317,16 @@ impl ControlPlane {
             .ok_or_else(|| ListenError::NotServed(endpoint, names()))
     }
 
-    async fn tell_listen(
+    /// Has every worker listen at `endpoint` as it stands in `listening`; connections go on.
+    pub(super) async fn tell_listen(
         &self,
+        listening: &ByEndpoint,
         endpoint: SocketAddr,
-        id: ListenerId,
-        service: Service,
     ) -> Result<(), AskError> {
-        let tcp = self.tcp;
+        let Some(entry) = listening.get(&endpoint) else {
+            return Ok(());
+        };
+        let (id, ListenerSettings { service, tcp }) = (entry.id, entry.settings);
         for worker in &self.workers {
             let listen = move |_, worker: &mut super::mailbox::Served| {
                 worker.app_mut().set(id, service);
@@ -267,7 +338,7 @@ impl ControlPlane {
     }
 
     /// No worker accepts more at `endpoint`. One that does not answer is told all the same.
-    async fn close(&self, listening: &mut BTreeMap<SocketAddr, Listening>, endpoint: SocketAddr) {
+    pub(super) async fn close(&self, listening: &mut ByEndpoint, endpoint: SocketAddr) {
         if let Some(entry) = listening.get_mut(&endpoint) {
             entry.closing = true;
         }
@@ -281,13 +352,13 @@ impl ControlPlane {
         }
     }
 
-    async fn forget_closed(&self, listening: &mut BTreeMap<SocketAddr, Listening>) {
+    pub(super) async fn forget_closed(&self, listening: &mut ByEndpoint) {
         let closing = listening.iter().filter(|(_, entry)| entry.closing);
         let closing: Vec<_> = closing
-            .map(|(&endpoint, entry)| (endpoint, entry.id))
+            .map(|(&endpoint, entry)| (endpoint, entry.ids()))
             .collect();
-        for (endpoint, id) in closing {
-            if !matches!(self.held(id).await, Ok(0)) {
+        for (endpoint, ids) in closing {
+            if !matches!(self.held(ids).await, Ok(0)) {
                 continue;
             }
             // The segments of its connections were ours up to here; now they are the kernel's.
@@ -306,19 +377,26 @@ impl ControlPlane {
         }
     }
 
-    async fn held(&self, id: ListenerId) -> Result<usize, AskError> {
+    /// Connections and handshakes of all these numbers.
+    async fn held(&self, ids: Vec<ListenerId>) -> Result<usize, AskError> {
+        let ids: Arc<[ListenerId]> = ids.into();
         let mut held = 0;
         for worker in &self.workers {
-            held += worker.ask(move |_, worker| worker.held_by(id)).await?;
+            let ids = Arc::clone(&ids);
+            let count = move |_, worker: &mut super::mailbox::Served| -> usize {
+                ids.iter().map(|&id| worker.held_by(id)).sum()
+            };
+            held += worker.ask(count).await?;
         }
         Ok(held)
     }
 }
 
 /// The least number that no listener has.
-fn free_id(listening: &BTreeMap<SocketAddr, Listening>) -> Result<ListenerId, ListenError> {
-    let is_free = |id: &u16| !listening.values().any(|entry| entry.id.0 == *id);
-    let id = (0..wirepath_bpf::MAX_LISTENERS as u16).find(is_free);
-    id.map(ListenerId)
+pub(super) fn free_id(listening: &ByEndpoint) -> Result<ListenerId, ListenError> {
+    let taken = listening.values().flat_map(Listening::ids);
+    let taken: BTreeSet<u16> = taken.map(|id| id.0).collect();
+    let free = (0..u16::MAX).find(|id| !taken.contains(id));
+    free.map(ListenerId)
         .ok_or(ListenError::TooMany(listening.len()))
 }

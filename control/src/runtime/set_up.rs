@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use core_affinity::CoreId;
-use wirepath_apps::{Service, Services};
+use wirepath_apps::Services;
 use wirepath_bpf::{AddressKind, Mode, Steering};
 use wirepath_device::Device as _;
 use wirepath_stack::clock::MonotonicClock;
@@ -25,7 +25,7 @@ use super::hand_over::{Colleagues, Room};
 use super::mailbox::{Served, WorkerHandle};
 use super::reservation::Reservation;
 use super::worker::{Idle, Seat};
-use super::{ControlPlane, Runtime, ServerOptions, StartError, host};
+use super::{ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, host};
 
 /// Most workers of a server: what an entry of the directory has room for.
 const WORKERS_MAX: usize = 255;
@@ -83,8 +83,8 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         threads,
         attachment: Some(attachment),
     };
-    for (endpoint, service) in endpoints(&options, &runtime.plane.addresses) {
-        let listening = runtime.plane.listen(endpoint, service).await;
+    for (endpoint, settings) in endpoints(&options, &runtime.plane.addresses) {
+        let listening = runtime.plane.listen_with(endpoint, settings).await;
         listening.map_err(StartError::from)?;
     }
     Ok(runtime)
@@ -238,15 +238,13 @@ fn choose_addresses(
     Ok(addresses)
 }
 
-fn endpoints(options: &ServerOptions, addresses: &[LocalAddress]) -> Vec<(SocketAddr, Service)> {
-    let services = options.services.iter();
-    let at = |port, service| {
-        addresses
-            .iter()
-            .map(move |local| (SocketAddr::new(local.address, port), service))
-    };
-    services
-        .flat_map(|(&port, &service)| at(port, service))
+fn endpoints(
+    options: &ServerOptions,
+    addresses: &[LocalAddress],
+) -> Vec<(SocketAddr, ListenerSettings)> {
+    let listeners = options.listeners.iter();
+    listeners
+        .flat_map(|listener| listener.endpoints(addresses))
         .collect()
 }
 

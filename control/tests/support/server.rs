@@ -53,9 +53,15 @@ impl Server {
         arguments: &[&str],
         control: PathBuf,
     ) -> Self {
-        let mut command = server_command(&network.server, service, arguments);
-        command.arg("--control").arg(&control);
+        let command = server_command(&network.server, service, arguments);
+        Self::spawn(network, command, control)
+    }
+
+    /// Starts this command on the server's side of this network, with that control socket.
+    pub(crate) fn spawn(network: &Network, mut command: Command, control: PathBuf) -> Self {
         let mut child = command
+            .arg("--control")
+            .arg(&control)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -81,6 +87,11 @@ impl Server {
     /// What it has said on standard error.
     pub(crate) fn log(&self) -> String {
         self.log.so_far()
+    }
+
+    /// Waits until it has said this on standard error.
+    pub(crate) fn wait_until_says(&self, words: &str) {
+        wait_until(words, || self.log().contains(words));
     }
 
     pub(crate) fn pid(&self) -> u32 {

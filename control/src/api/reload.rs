@@ -1,0 +1,46 @@
+//! `POST /v1/reload`: the configuration, read again.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::server::{Answer, Server};
+use crate::config::{Diff, ReloadError};
+use crate::runtime::ListenError;
+
+/// What can be asked with it.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Wish {
+    /// Only say what would change.
+    preview: bool,
+}
+
+/// Answers with the difference; with an error nothing has changed.
+pub(super) async fn reload(State(server): State<Server>, Query(wish): Query<Wish>) -> Answer<Diff> {
+    let reloader = server.reloader.as_ref().map(Arc::clone);
+    let reloader = reloader.ok_or_else(|| refusal(&ReloadError::NoFile))?;
+    // A task of its own: who asks may hang up, and a reload must come to its end.
+    let task = tokio::spawn(async move {
+        if wish.preview {
+            reloader.preview().await
+        } else {
+            reloader.reload().await
+        }
+    });
+    let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"));
+    let diff = task.await.map_err(failed)?;
+    Ok(Json(diff.map_err(|error| refusal(&error))?))
+}
+
+fn refusal(error: &ReloadError) -> (StatusCode, String) {
+    let status = match error {
+        ReloadError::Source(_) | ReloadError::NeedsRestart(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadError::Listen(ListenError::Worker(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        ReloadError::NoFile | ReloadError::Listen(_) => StatusCode::CONFLICT,
+    };
+    (status, format!("{error}\n"))
+}

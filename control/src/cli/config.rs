@@ -1,0 +1,71 @@
+//! `wirepath config`: looks at configuration files.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::Failure;
+use crate::config::{Configuration, Source};
+
+/// What `config` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Say what a server would do with a file, or what is wrong with it. Nothing is changed.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print a file with every setting that it leaves out.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        Command::Check { file } => {
+            let configuration = Source::file(file).load()?;
+            print!("{}", summary(&configuration));
+        }
+        Command::Show { file } => {
+            let configuration = Source::file(file).load()?;
+            print!(
+                "{}",
+                configuration
+                    .effective()
+                    .to_toml()
+                    .map_err(anyhow::Error::from)?
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What a server would do.
+fn summary(configuration: &Configuration) -> String {
+    let addresses: Vec<_> = configuration
+        .addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let addresses = match addresses.is_empty() {
+        true => "all addresses".to_owned(),
+        false => addresses.join(", "),
+    };
+    let mut text = format!("would serve {addresses} of {}\n", configuration.interface);
+    for listener in &configuration.listeners {
+        let service = wirepath_apps::Service::from(listener.service).name();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "would serve {service} at {}", listener.place());
+    }
+    if configuration.listeners.is_empty() {
+        text.push_str("would listen nowhere: there is no [[listener]]\n");
+    }
+    text
+}

@@ -1,0 +1,188 @@
+//! What a reload changes.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::choices::{ServiceChoice, word_for};
+use super::file::Configuration;
+use super::tcp::TcpSettings;
+use crate::runtime::{ListenerChange, ListenerChanges, ListenerSettings};
+
+/// Settings of the server that a running one can change.
+const RELOADABLE: [&str; 1] = ["drain"];
+/// Parts of a configuration that become listeners.
+const OF_LISTENERS: [&str; 2] = ["tcp", "listener"];
+
+/// What differs between what a server does and what a file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diff {
+    /// Listeners that are new.
+    pub added: Vec<ListenerName>,
+    /// Listeners that accept no more; their connections go on.
+    pub removed: Vec<ListenerName>,
+    /// Listeners with other settings, which hold for new connections.
+    pub changed: Vec<ListenerDiff>,
+    /// Settings of the server.
+    pub settings: Vec<SettingChange>,
+}
+
+/// A listener, named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerName {
+    /// Where it listens.
+    pub endpoint: SocketAddr,
+    /// What waits there.
+    pub service: String,
+}
+
+/// How a listener changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerDiff {
+    /// Where it listens.
+    pub endpoint: SocketAddr,
+    /// What of it changes.
+    pub settings: Vec<SettingChange>,
+}
+
+/// A setting with its value before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingChange {
+    /// Its key in the file.
+    pub key: String,
+    /// What it was, as in the file.
+    pub from: String,
+    /// What it becomes.
+    pub to: String,
+}
+
+impl Diff {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn new(listeners: &ListenerChanges, settings: Vec<SettingChange>) -> Self {
+        let name = |(&endpoint, settings): (&SocketAddr, &ListenerSettings)| ListenerName {
+            endpoint,
+            service: settings.service.name().to_owned(),
+        };
+        let changed = listeners.changed.iter();
+        Self {
+            added: listeners.added.iter().map(name).collect(),
+            removed: listeners.removed.iter().map(name).collect(),
+            changed: changed
+                .map(|(endpoint, change)| listener(*endpoint, change))
+                .collect(),
+            settings,
+        }
+    }
+}
+
+fn listener(endpoint: SocketAddr, change: &ListenerChange) -> ListenerDiff {
+    let table = |settings: &ListenerSettings| {
+        let service: Option<ServiceChoice> = word_for(&settings.service);
+        let mut table = table_of(&TcpSettings::of(&settings.tcp));
+        table.extend(service.and_then(|s| Some(("service".to_owned(), Value::try_from(s).ok()?))));
+        table
+    };
+    ListenerDiff {
+        endpoint,
+        settings: compare("", &table(&change.from), &table(&change.to)),
+    }
+}
+
+/// What the running server can take on, and what it would have to be started again for.
+pub(super) fn settings(
+    running: &Configuration,
+    wanted: &Configuration,
+) -> (Vec<SettingChange>, Vec<SettingChange>) {
+    let table = |configuration: &Configuration| {
+        let mut table = table_of(configuration);
+        OF_LISTENERS.iter().for_each(|key| drop(table.remove(*key)));
+        table
+    };
+    let changes = compare("", &table(running), &table(wanted));
+    let is_reloadable = |change: &SettingChange| RELOADABLE.contains(&change.key.as_str());
+    changes.into_iter().partition(is_reloadable)
+}
+
+/// As it would be in a file. What cannot be written there was not read from one either.
+fn table_of(settings: &impl Serialize) -> Table {
+    Table::try_from(settings).unwrap_or_default()
+}
+
+/// The values that differ, by key.
+fn compare(prefix: &str, from: &Table, to: &Table) -> Vec<SettingChange> {
+    let only_new = to.keys().filter(|key| !from.contains_key(*key));
+    let keys = from.keys().chain(only_new);
+    let change = |key: &String| match (from.get(key), to.get(key)) {
+        (Some(Value::Table(from)), Some(Value::Table(to))) => {
+            compare(&format!("{prefix}{key}."), from, to)
+        }
+        (from, to) if from == to => Vec::new(),
+        (from, to) => vec![SettingChange {
+            key: format!("{prefix}{key}"),
+            from: written(from),
+            to: written(to),
+        }],
+    };
+    keys.flat_map(change).collect()
+}
+
+fn written(value: Option<&Value>) -> String {
+    match value {
+        None => "default".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+impl fmt::Display for SettingChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.key, self.from, self.to)
+    }
+}
+
+impl fmt::Display for ListenerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.service, self.endpoint)
+    }
+}
+
+impl fmt::Display for ListenerDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.endpoint, list(&self.settings))
+    }
+}
+
+/// All in one line.
+pub(super) fn list(changes: &[SettingChange]) -> String {
+    let texts: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+/// A line each.
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing changes\n");
+        }
+        for name in &self.added {
+            writeln!(f, "+ {name}")?;
+        }
+        for name in &self.removed {
+            writeln!(f, "- {name}")?;
+        }
+        for listener in &self.changed {
+            writeln!(f, "~ {listener}")?;
+        }
+        for change in &self.settings {
+            writeln!(f, "~ {change}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! `[[listener]]`: who waits where.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::choices::ServiceChoice;
+use super::setting::{Setting, Written, written_as_setting};
+use super::tcp::TcpSettings;
+
+/// A port of all addresses, or of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The one address; `None` for all that are served.
+    pub address: Option<IpAddr>,
+    /// The port, from 1.
+    pub port: u16,
+}
+
+impl Place {
+    /// Whether some endpoint is of both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let differ = match (self.address, other.address) {
+            (Some(one), Some(another)) => one != another,
+            _ => false,
+        };
+        self.port == other.port && !differ
+    }
+}
+
+impl Setting for Place {
+    fn allowed() -> String {
+        "a port from 1 to 65535, or ADDRESS:PORT such as \"192.0.2.1:80\" or \"[2001:db8::1]:80\""
+            .to_owned()
+    }
+
+    fn read(written: &Written) -> Option<Self> {
+        let place = match written {
+            Written::Integer(port) => Self {
+                address: None,
+                port: u16::try_from(*port).ok()?,
+            },
+            Written::Text(text) => {
+                let endpoint: SocketAddr = text.parse().ok()?;
+                Self {
+                    address: Some(endpoint.ip()),
+                    port: endpoint.port(),
+                }
+            }
+        };
+        (place.port > 0).then_some(place)
+    }
+
+    fn write(&self) -> Written {
+        match self.address {
+            None => Written::Integer(self.port.into()),
+            Some(address) => Written::Text(SocketAddr::new(address, self.port).to_string()),
+        }
+    }
+}
+
+written_as_setting!([] Place);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            None => write!(f, "port {}", self.port),
+            Some(address) => SocketAddr::new(address, self.port).fmt(f),
+        }
+    }
+}
+
+/// One listener of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerEntry {
+    /// What waits there.
+    pub service: ServiceChoice,
+    /// Where; by default at the port that the service's RFC gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<Place>,
+    /// Settings of its connections, over those of all.
+    #[serde(default, skip_serializing_if = "is_silent")]
+    pub tcp: TcpSettings,
+}
+
+fn is_silent(tcp: &TcpSettings) -> bool {
+    *tcp == TcpSettings::default()
+}
+
+impl ListenerEntry {
+    /// Where it listens.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let standard = Place {
+            address: None,
+            port: wirepath_apps::Service::from(self.service).port(),
+        };
+        self.listen.unwrap_or(standard)
+    }
+}

@@ -1,0 +1,28 @@
+//! What a server is told: one value, from a TOML file or from flags, and how a running one takes
+//! on another. `docs/wirepath.toml` tells every setting.
+
+mod check;
+mod choices;
+mod diff;
+mod error;
+mod file;
+mod listener;
+mod place;
+mod reload;
+mod setting;
+mod tcp;
+
+#[cfg(test)]
+mod tests;
+
+pub use choices::{
+    BusyPoll, Congestion, Cookies, Ecn, IdleChoice, Mode, MultiBufferChoice, RxChecksum,
+    ServiceChoice, ZeroCopyChoice,
+};
+pub use diff::{Diff, ListenerDiff, ListenerName, SettingChange};
+pub use error::ConfigError;
+pub use file::{Configuration, Cores, Device, Drain, Limit, Limits, Queues, Workers};
+pub use listener::{ListenerEntry, Place};
+pub use reload::{ReloadError, Reloader, Source, SourceError};
+pub use setting::{All, Any, Auto, Count, Numbers, Off, Or, Period, Size, Word};
+pub use tcp::{Silence, TcpSettings, server_defaults};

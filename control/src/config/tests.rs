@@ -1,0 +1,183 @@
+//! Configurations as people write them.
+
+use std::path::Path;
+
+use wirepath_apps::Service;
+use wirepath_tcp::config::{Config, CongestionControl};
+
+use super::diff::settings;
+use super::{Configuration, TcpSettings, server_defaults};
+
+const EXAMPLE: &str = include_str!("../../../docs/wirepath.toml");
+
+fn load(text: &str) -> Result<Configuration, String> {
+    let file = Path::new("a.toml");
+    let configuration = Configuration::parse(text, file);
+    let checked = configuration.and_then(|it| it.check(text, file).map(|()| it));
+    checked.map_err(|error| error.to_string())
+}
+
+/// The sentence begins so, with the file, line and column first.
+#[track_caller]
+fn refused(text: &str, sentence: &str) {
+    let said = load(text).expect_err(text);
+    assert!(said.starts_with(sentence), "{said}\nis not\n{sentence}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// The keys of a table and of its tables.
+fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
+    let key = |(key, value): (&String, &toml::Value)| match value {
+        toml::Value::Table(table) => keys(&format!("{prefix}{key}."), table),
+        toml::Value::Array(_) if key == "listener" => Vec::new(),
+        _ => vec![format!("{prefix}{key}")],
+    };
+    table.iter().flat_map(key).collect()
+}
+
+#[test]
+fn the_example_says_every_setting_and_its_default() {
+    let example = load(EXAMPLE).unwrap();
+    let said: toml::Table = EXAMPLE.parse().unwrap();
+    let default = Configuration {
+        control: example.control.clone(),
+        ..Configuration::default()
+    };
+    let all: toml::Table = default.effective().to_toml().unwrap().parse().unwrap();
+    assert_eq!(keys("", &said), keys("", &all));
+    for (key, value) in &said {
+        if !["interface", "addresses", "listener"].contains(&key.as_str()) {
+            assert_eq!(value, &all[key], "{key}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let example = load(EXAMPLE).unwrap();
+    let again = load(&example.effective().to_toml().unwrap()).unwrap();
+    assert_eq!(again, example.effective());
+    assert_eq!(again.options().tcp, example.options().tcp);
+    assert_eq!(again.listeners(), example.listeners());
+    let nothing = TcpSettings::default().over(Config::default());
+    assert_eq!(nothing, Config::default());
+    let all = TcpSettings::of(&server_defaults()).over(Config::default());
+    assert_eq!(all, server_defaults());
+}
+
+#[test]
+fn a_listener_has_what_it_says_and_else_what_all_have() {
+    let text = "interface = \"eth0\"\n\
+        tcp = { congestion = \"vegas\", keep_alive = \"off\", dsack = false }\n\
+        [[listener]]\nservice = \"echo\"\n\
+        [[listener]]\nservice = \"chargen\"\nlisten = \"[fd77::2]:4000\"\n\
+        [listener.tcp]\ncongestion = \"bbr\"\nnagle = true\n";
+    let listeners = load(text).unwrap().listeners();
+    let [echo, chargen] = listeners.as_slice() else {
+        panic!("{listeners:?}");
+    };
+    assert_eq!((echo.address, echo.port), (None, 7));
+    assert_eq!(echo.settings.service, Service::Echo);
+    assert_eq!(echo.settings.tcp.congestion, CongestionControl::Vegas);
+    assert_eq!(echo.settings.tcp.keep_alive, None);
+    assert_eq!(chargen.address, "fd77::2".parse().ok());
+    let expected = Config {
+        congestion: CongestionControl::Bbr,
+        nagle: true,
+        ..echo.settings.tcp
+    };
+    assert_eq!((chargen.port, chargen.settings.tcp), (4000, expected));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_line_column_key_and_what_is_allowed() {
+    refused("interface = eth0", "a.toml:1:13: ");
+    refused(
+        "interface = 7",
+        "a.toml:1:13: interface: invalid type: integer `7`, expected a string",
+    );
+    refused(
+        "interface = \"eth0\"\n\n  congestion = \"bbr\"\n",
+        "a.toml:3:3: congestion: unknown field `congestion`, expected one of `interface`, ",
+    );
+    refused(
+        "interface = \"eth0\"\n[tcp]\n# what?\ncongestion = \"fast\"\n",
+        "a.toml:4:14: tcp.congestion: unknown variant `fast`, expected one of `cubic`, `reno`, ",
+    );
+    refused(
+        "interface = \"eth0\"\ntcp.max_rto = \"30s\"\n",
+        "a.toml:2:15: tcp.max_rto: is \"30s\", must be a time from 1m to 1h",
+    );
+    refused(
+        "interface = \"eth0\"\nworkers = 0\n",
+        "a.toml:2:11: workers: is 0, must be \"auto\" or a number from 1 to 255",
+    );
+    refused(
+        "interface = \"eth0\"\n[[listener]]\nservice = \"echo\"\n\
+            [[listener]]\nservice = \"gopher\"\n",
+        "a.toml:5:11: listener[1].service: unknown variant `gopher`, expected one of `echo`, ",
+    );
+    refused(
+        "interface = \"eth0\"\n[[listener]]\nservice = \"echo\"\nlisten = \"7\"\n",
+        "a.toml:4:10: listener[0].listen: is \"7\", must be a port from 1 to 65535, or ",
+    );
+    refused(
+        "interface = \"eth0\"\n[[listener]]\nlisten = 7\n",
+        "a.toml:2:1: listener[0]: missing field `service`",
+    );
+    refused(
+        "interface = \"eth0\"\naddresses = [\"10.0.0.1\", \"10.0.0\"]\n",
+        "a.toml:2:26: addresses[1]: invalid IP address",
+    );
+}
+
+#[test]
+fn what_only_the_whole_shows_is_told_with_line_and_key() {
+    refused(
+        "drain = \"1s\"\n",
+        "a.toml: interface: is missing, must name a network interface",
+    );
+    refused(
+        "interface = \"eth0\"\naddresses = [\"10.0.0.1\",\n  \"224.0.0.1\"]\n",
+        "a.toml:3:3: addresses[1]: 224.0.0.1 names no single host, must be unicast",
+    );
+    refused(
+        "interface = \"eth0\"\n[device]\nring_size = 1000\n",
+        "a.toml:3:1: device.ring_size: must be a power of two",
+    );
+    let listeners = "[[listener]]\nservice = \"echo\"\nlisten = 9\n\
+        [[listener]]\nservice = \"discard\"\n";
+    refused(
+        &format!("interface = \"eth0\"\n{listeners}"),
+        "a.toml:5:1: listener[1].listen: port 9 is listened at by listener[0] already",
+    );
+    refused(
+        "interface = \"eth0\"\naddresses = [\"10.0.0.1\"]\n\
+            [[listener]]\nservice = \"echo\"\nlisten = \"10.0.0.2:7\"\n",
+        "a.toml:5:1: listener[0].listen: 10.0.0.2 is not served, must be one of addresses",
+    );
+}
+
+#[test]
+fn endpoints_of_different_addresses_are_two_listeners() {
+    let text = "interface = \"eth0\"\n\
+        [[listener]]\nservice = \"echo\"\nlisten = \"10.0.0.1:7\"\n\
+        [[listener]]\nservice = \"discard\"\nlisten = \"10.0.0.2:7\"\n";
+    assert_eq!(load(text).unwrap().listeners().len(), 2);
+}
+
+#[test]
+fn what_a_running_server_cannot_change_is_named() {
+    let running = load("interface = \"eth0\"\nworkers = 2\n").unwrap();
+    let wanted = "interface = \"eth0\"\ndrain = \"10s\"\n[limits]\ntext = \"128MiB\"\n\
+        [tcp]\ncongestion = \"bbr\"\n[[listener]]\nservice = \"echo\"\n";
+    let (changeable, fixed) = settings(&running, &load(wanted).unwrap());
+    let lines = |changes: &[super::SettingChange]| -> Vec<String> {
+        changes.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(lines(&changeable), ["drain 3s -> 10s"]);
+    assert_eq!(
+        lines(&fixed),
+        ["limits.text 64MiB -> 128MiB", "workers 2 -> auto"]
+    );
+}
