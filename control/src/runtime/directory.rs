@@ -9,8 +9,13 @@ use wirepath_stack::peers::{Claim, WorkerId};
 const BUCKET: usize = 8;
 /// Tries to find a slot while others take theirs.
 const TRIES: usize = 4;
-/// The low byte of an entry is the worker's number and one, so that an entry is never 0.
-const WORKER: u64 = 0xFF;
+/// The low byte of an entry: the worker's number and one, so that an entry is never 0, and whether
+/// the claim is still to be looked at again.
+const TAG: u64 = 0xFF;
+const TENTATIVE: u64 = 0x80;
+
+/// Most workers that an entry can tell apart.
+pub(super) const WORKERS_MAX: usize = 127;
 
 /// A table without locks. A key may lie in either of two buckets; 56 of its bits tell it from
 /// others.
@@ -31,49 +36,53 @@ impl Directory {
 
     /// The worker that has claimed `key`.
     pub(super) fn owner(&self, key: u64) -> Option<WorkerId> {
-        self.find(key).map(|(_, worker)| worker)
+        let entries = self.slots_of(key).map(|slot| self.entry_at(slot));
+        let mut settled = entries.filter(|entry| entry & TENTATIVE == 0);
+        settled.find_map(|entry| worker_of(entry, key))
     }
 
     /// Claims `key` for `worker`, unless somebody has. Of two that claim the same at the same time
     /// at most one gets it.
     pub(super) fn claim(&self, key: u64, worker: WorkerId) -> Claim {
-        let entry = entry(key, worker);
+        let mut rival = None;
         for _ in 0..TRIES {
-            if let Some((_, owner)) = self.find(key) {
-                return if owner == worker {
-                    Claim::Own
-                } else {
-                    Claim::Of(owner)
-                };
+            if let Some(owner) = self
+                .slots_of(key)
+                .find_map(|slot| self.worker_at(slot, key))
+            {
+                if owner == worker {
+                    return Claim::Own;
+                }
+                rival = Some(owner);
+                if self.owner(key) == rival {
+                    return Claim::Of(owner);
+                }
+                continue;
             }
             let Some(slot) = self.free_slot(key) else {
                 return Claim::Full;
             };
-            let exchanged =
-                self.slots[slot].compare_exchange(0, entry, Ordering::SeqCst, Ordering::SeqCst);
-            if exchanged.is_err() {
+            let entry = entry(key, worker);
+            if !self.replace(slot, 0, entry | TENTATIVE) {
                 continue;
             }
             // Whoever comes second sees the first, and gives way.
-            let rival = self
-                .slots_of(key)
-                .any(|other| other != slot && self.holds(other, key));
-            if !rival {
+            let mut others = self.slots_of(key).filter(|&other| other != slot);
+            rival = others.find_map(|other| self.worker_at(other, key));
+            if rival.is_none() {
+                self.slots[slot].store(entry, Ordering::SeqCst);
                 return Claim::Own;
             }
             self.slots[slot].store(0, Ordering::SeqCst);
         }
-        // They withdraw from each other: the peer will try again.
-        self.owner(key).map_or(Claim::Full, Claim::Of)
+        // They may have withdrawn from each other: the peer will try again.
+        rival.map_or(Claim::Full, Claim::Of)
     }
 
     /// `worker` gives `key` back, if it has it.
     pub(super) fn release(&self, key: u64, worker: WorkerId) {
-        if let Some((slot, owner)) = self.find(key)
-            && owner == worker
-        {
-            self.slots[slot].store(0, Ordering::SeqCst);
-        }
+        let entry = entry(key, worker);
+        let _ = self.slots_of(key).any(|slot| self.replace(slot, entry, 0));
     }
 
     /// How many keys are claimed: for tests and reports, not exact while others write.
@@ -84,22 +93,24 @@ impl Directory {
             .count()
     }
 
-    fn find(&self, key: u64) -> Option<(usize, WorkerId)> {
-        self.slots_of(key).find_map(|slot| {
-            let entry = self.slots[slot].load(Ordering::SeqCst);
-            let worker = WorkerId((entry & WORKER).checked_sub(1)? as u8);
-            (entry & !WORKER == key & !WORKER).then_some((slot, worker))
-        })
+    fn replace(&self, slot: usize, from: u64, to: u64) -> bool {
+        let order = Ordering::SeqCst;
+        let replaced = self.slots[slot].compare_exchange(from, to, order, order);
+        replaced.is_ok()
     }
 
-    fn holds(&self, slot: usize, key: u64) -> bool {
-        let entry = self.slots[slot].load(Ordering::SeqCst);
-        entry != 0 && entry & !WORKER == key & !WORKER
+    fn entry_at(&self, slot: usize) -> u64 {
+        self.slots[slot].load(Ordering::SeqCst)
+    }
+
+    /// Who claims `key` there, be it that the claim is still looked at.
+    fn worker_at(&self, slot: usize, key: u64) -> Option<WorkerId> {
+        worker_of(self.entry_at(slot), key)
     }
 
     /// A free slot in the bucket that has more of them.
     fn free_slot(&self, key: u64) -> Option<usize> {
-        let is_free = |&slot: &usize| self.slots[slot].load(Ordering::SeqCst) == 0;
+        let is_free = |&slot: &usize| self.entry_at(slot) == 0;
         let buckets = self.buckets(key).map(|bucket| {
             let free = (bucket..bucket + BUCKET).filter(is_free);
             (free.clone().count(), free.min())
@@ -126,7 +137,13 @@ impl Directory {
 }
 
 const fn entry(key: u64, worker: WorkerId) -> u64 {
-    key & !WORKER | (worker.0 as u64 + 1)
+    key & !TAG | (worker.0 as u64 + 1)
+}
+
+/// The worker of an entry, if that is of `key`.
+fn worker_of(entry: u64, key: u64) -> Option<WorkerId> {
+    let number = (entry & TAG & !TENTATIVE).checked_sub(1)?;
+    (entry & !TAG == key & !TAG).then_some(WorkerId(number as u8))
 }
 
 #[cfg(test)]

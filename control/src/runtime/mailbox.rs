@@ -2,6 +2,7 @@
 //! back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
@@ -67,13 +68,29 @@ pub struct Snapshot {
 pub struct WorkerHandle {
     number: usize,
     queues: Arc<[u32]>,
-    commands: Arc<ArrayQueue<Command>>,
+    mail: Arc<Mail>,
     waker: Waker,
     rooms: Arc<[Room]>,
 }
 
+/// What waits for a worker.
+#[derive(Debug)]
+struct Mail {
+    commands: ArrayQueue<Command>,
+    /// The worker has ended: nobody carries out more.
+    ended: AtomicBool,
+}
+
 /// The worker's end.
-pub(super) struct Inbox(Arc<ArrayQueue<Command>>);
+pub(super) struct Inbox(Arc<Mail>);
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+        // Whoever waits for an answer hears that there will be none.
+        while self.0.commands.pop().is_some() {}
+    }
+}
 
 /// A mailbox of worker `number`, which owns `queues` and sleeps in `rooms`.
 pub(super) fn mailbox(
@@ -82,15 +99,18 @@ pub(super) fn mailbox(
     waker: Waker,
     rooms: Arc<[Room]>,
 ) -> (WorkerHandle, Inbox) {
-    let commands = Arc::new(ArrayQueue::new(ERRANDS));
+    let mail = Arc::new(Mail {
+        commands: ArrayQueue::new(ERRANDS),
+        ended: AtomicBool::new(false),
+    });
     let handle = WorkerHandle {
         number,
         queues: queues.into(),
-        commands: Arc::clone(&commands),
+        mail: Arc::clone(&mail),
         waker,
         rooms,
     };
-    (handle, Inbox(commands))
+    (handle, Inbox(mail))
 }
 
 impl WorkerHandle {
@@ -147,8 +167,11 @@ impl WorkerHandle {
         let (sender, receiver) = oneshot::channel();
         // Whoever asked may be gone.
         let errand = move |now, worker: &mut Served| drop(sender.send(question(now, worker)));
-        let pushed = self.commands.push(Command::Run(Box::new(errand)));
+        let pushed = self.mail.commands.push(Command::Run(Box::new(errand)));
         pushed.map_err(|_| AskError::Busy(self.number))?;
+        if self.mail.ended.load(Ordering::SeqCst) {
+            return Err(AskError::Ended(self.number));
+        }
         self.waker.wake();
         match tokio::time::timeout(ANSWER_WITHIN, receiver).await {
             Ok(answer) => answer.map_err(|_| AskError::Ended(self.number)),
@@ -171,7 +194,7 @@ impl WorkerHandle {
 
     fn tell(&self, command: Command) {
         // These must not be lost: they make room by dropping the oldest question.
-        let _ = self.commands.force_push(command);
+        let _ = self.mail.commands.force_push(command);
         self.waker.wake();
     }
 }
@@ -185,13 +208,13 @@ impl std::fmt::Debug for Command {
 impl Inbox {
     /// Whether nothing waits to be carried out.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.commands.is_empty()
     }
 
     /// Carries out what was asked, so much at a time. Whether the worker goes on.
     pub(super) fn attend(&self, now: Instant, worker: &mut Served) -> bool {
         for _ in 0..ERRANDS_PER_TURN {
-            match self.0.pop() {
+            match self.0.commands.pop() {
                 None => break,
                 Some(Command::End) => return false,
                 Some(Command::Run(errand)) => errand(now, worker),

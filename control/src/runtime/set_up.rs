@@ -20,15 +20,12 @@ use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::ip;
 use wirepath_xdp::{Interface, OpenError, Options, XdpDevice, ZeroCopy};
 
-use super::directory::Directory;
+use super::directory::{Directory, WORKERS_MAX};
 use super::hand_over::{Colleagues, Room};
 use super::mailbox::{Served, WorkerHandle};
 use super::reservation::Reservation;
 use super::worker::{Idle, Seat};
 use super::{ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, host};
-
-/// Most workers of a server: what an entry of the directory has room for.
-const WORKERS_MAX: usize = 255;
 
 /// Hop limit of what we send, as Linux has it.
 const HOP_LIMIT: u8 = 64;
@@ -65,12 +62,14 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         hop_limit: HOP_LIMIT,
         source_ports: SOURCE_PORTS,
     };
-    let seats = seats(devices, count, (&cores, options.idle));
-    let directory = Arc::new(Directory::with_capacity(count * flows(&options.capacity)));
-    let (workers, threads) = seat(seats, &config, (mac, &directory))?;
     for local in &addresses {
         steering.set_address(local.address, kind(local))?;
     }
+    let seats = seats(devices, count, (&cores, options.idle));
+    // Who is alone claims nothing.
+    let claims = if count == 1 { 0 } else { count };
+    let directory = Arc::new(Directory::with_capacity(claims * flows(&options.capacity)));
+    let (workers, threads) = seat(seats, &config, (mac, &directory))?;
     let plane = ControlPlane::new(
         options.interface.clone(),
         addresses,
@@ -106,7 +105,7 @@ fn seat(
             directory: Arc::clone(directory),
         };
         let config = config.clone();
-        let (handle, thread) = seat.take(move |devices| {
+        let taken = seat.take(move |devices| {
             let mut worker = Served::new(config, Services::default());
             for device in devices {
                 worker.attach(device, mac);
@@ -115,9 +114,17 @@ fn seat(
                 worker.join(Box::new(colleagues));
             }
             worker
-        })?;
-        seated.0.push(handle);
-        seated.1.push(thread);
+        });
+        match taken {
+            Ok((handle, thread)) => {
+                seated.0.push(handle);
+                seated.1.push(thread);
+            }
+            Err(error) => {
+                seated.0.iter().for_each(WorkerHandle::end);
+                return Err(error);
+            }
+        }
     }
     Ok(seated)
 }

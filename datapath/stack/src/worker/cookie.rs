@@ -37,8 +37,10 @@ impl<D: Device, A: App> Worker<D, A> {
         arrival: &Arrival,
         segment: &Segment<'_>,
     ) -> bool {
+        // Another worker may have sent it.
+        let alone = self.together.is_none();
         let waits = self.cookie_sent != Instant::NEVER;
-        if !waits || now.since(self.cookie_sent) >= SYN_COOKIE_LIFE {
+        if alone && (!waits || now.since(self.cookie_sent) >= SYN_COOKIE_LIFE) {
             return false;
         }
         let Some(&listener) = self.listeners.find(&arrival.tuple.local) else {

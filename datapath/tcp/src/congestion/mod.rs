@@ -188,6 +188,13 @@ impl Congestion {
         each!(self, c => c.on_recovered(limit));
     }
 
+    /// All that was in flight at a time-out is acknowledged. Who grows from one segment goes on.
+    pub(crate) fn on_repaired(&mut self) {
+        if let Self::Bbr(bbr) = self {
+            bbr.on_recovered(0);
+        }
+    }
+
     /// The handshake needed more than one SYN, or nothing was sent for an RTO: back to the initial
     /// or restart window (RFC 5681 3.1, 4.1).
     pub(crate) fn restart(&mut self, lost_syn: bool) {

@@ -179,6 +179,9 @@ impl Connection {
             self.congestion.undo();
         }
         let sample = self.sample(now, outcome);
+        if outcome.progress == Progress::Repaired {
+            self.congestion.on_repaired();
+        }
         match outcome.progress {
             Progress::Recovered if outcome.undo => {}
             Progress::Recovered => {
@@ -187,10 +190,12 @@ impl Connection {
                 self.congestion.on_recovered(limit);
             }
             // RFC 3042 2: what a duplicate ACK reports lets new text go, and does not grow cwnd.
-            Progress::Normal if self.recovery.phase() != Phase::FastRecovery && advances => {
+            Progress::Normal | Progress::Repaired
+                if self.recovery.phase() != Phase::FastRecovery && advances =>
+            {
                 self.congestion.on_ack(&sample);
             }
-            Progress::Normal | Progress::Recovering => {}
+            Progress::Normal | Progress::Repaired | Progress::Recovering => {}
         }
         self.tell_delivery(sample, outcome);
         self.recovery.pace(&PrrAck {

@@ -128,6 +128,15 @@ impl Connection {
         }
     }
 
+    /// RFC 8257 3.2: the marks change again before the ACK of their last change has gone. It goes
+    /// now.
+    pub(super) fn ack_overtaken(&mut self, now: Instant, segment: &Segment<'_>) -> Option<Header> {
+        let changes = (segment.ecn == Ecn::Ce) != self.ecn.echoes;
+        let overtakes = self.ecn.owed_before.is_some() && !segment.payload.is_empty() && changes;
+        let outgoing = overtakes.then(|| self.ack_before_change(now))??;
+        Some(outgoing.header)
+    }
+
     /// RFC 8257 3.2: what came before the marks changed is acknowledged as it was marked.
     pub(super) fn ack_before_change(&mut self, now: Instant) -> Option<Outgoing> {
         let nxt = self.ecn.owed_before.take()?;

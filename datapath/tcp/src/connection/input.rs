@@ -22,6 +22,7 @@ impl Connection {
         pool: &mut BlockPool,
     ) -> Received<'a> {
         self.counts.segments_in += 1;
+        let overtaken = self.ack_overtaken(now, segment);
         let text = match self.state {
             State::Closed | State::Listen => {
                 reset::reply_to(segment).map_or(Err(Stop::Done), |header| Err(Stop::Reply(header)))
@@ -33,9 +34,15 @@ impl Connection {
             Ok(text) => Received {
                 text,
                 dropped: None,
-                reply: None,
+                reply: overtaken,
             },
-            Err(stop) => Received::stopped(stop),
+            Err(stop) => {
+                let stopped = Received::stopped(stop);
+                Received {
+                    reply: stopped.reply.or(overtaken),
+                    ..stopped
+                }
+            }
         }
     }
 

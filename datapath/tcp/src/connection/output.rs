@@ -44,6 +44,8 @@ impl Outgoing {
 impl Connection {
     /// The next segment to send, if there is one now.
     pub fn poll_segment(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
+        // Whoever is held back arms it again.
+        self.timers.disarm(Timer::Pacing);
         let outgoing = match self.state {
             State::Closed | State::Listen => self.reset_segment(now),
             State::SynSent => self.syn_segment(now),
@@ -262,7 +264,6 @@ impl Connection {
 
     /// Text, or FIN, never sent before; and why no more of it goes.
     fn new_text(&mut self, now: Instant, pool: &mut BlockPool) -> Option<Outgoing> {
-        self.timers.disarm(Timer::Pacing);
         if self.snd.is_starved() && !self.timers.is_armed(Timer::Memory) {
             self.timers.arm(Timer::Memory, now + POOL_RETRY);
         }

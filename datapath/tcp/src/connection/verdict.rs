@@ -69,7 +69,8 @@ pub struct Received<'a> {
     pub text: &'a [u8],
     /// Why the segment, or its text, was dropped.
     pub dropped: Option<DropReason>,
-    /// A reset to send to a peer that the connection does not know.
+    /// What is to be sent at once: a reset to a peer that the connection does not know, or an ACK
+    /// that another overtakes.
     pub reply: Option<Header>,
 }
 

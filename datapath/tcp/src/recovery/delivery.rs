@@ -102,7 +102,7 @@ impl Delivery {
                 .delivered
                 .wrapping_sub(newest.delivered)
                 .cast_signed();
-            later > 0 || later == 0 && departure.at > newest.at
+            later > 0 || later == 0 && departure.at >= newest.at
         };
         if newest.as_ref().is_none_or(is_newer) {
             self.first_sent_at = departure.at;
@@ -121,7 +121,7 @@ impl Delivery {
         let acked_in = self.delivered_at.micros_since(newest.at);
         let acked_in = acked_in.saturating_add(newest.since_delivered);
         let interval = acked_in.max(newest.since_first);
-        let tells = interval > 0 && (interval >= min_rtt || min_rtt == u32::MAX);
+        let tells = interval > 0 && interval >= min_rtt;
         let rate = tells.then(|| delivered as f32 / interval as f32 * 1e6);
         if let Some(rate) = rate
             && (!newest.app_limited || rate > self.rate)
@@ -150,10 +150,13 @@ impl Delivery {
     }
 }
 
-/// Lost bytes in steps of 32 and modulo 2 MiB, which is more than a flight: what the log has room
-/// for.
+/// What is only compared with a share of the flight is kept in units of so many bytes, as a power
+/// of two: 65,536 of them are a whole send buffer.
+pub(super) const GRAIN: u32 = 5;
+
+/// Lost bytes in units of the grain, modulo what the log has room for: more than a flight.
 const fn coarse(lost: u32) -> u32 {
-    lost & 0x001F_FFE0
+    lost & ((1 << (16 + GRAIN)) - (1 << GRAIN))
 }
 
 #[cfg(test)]
@@ -206,6 +209,20 @@ mod tests {
         delivery.on_arrival(at(3), &departure, SMSS, &mut newest);
         let sample = delivery.sample(&newest.expect("one arrived"), 5_000, 0);
         assert_eq!(sample.rate, None);
+    }
+
+    #[test]
+    fn of_a_burst_the_last_tells() {
+        let mut delivery = Delivery::default();
+        let burst: Vec<_> = (1..=32)
+            .map(|n| delivery.depart(at(0), SMSS * n, 0, n == 1))
+            .collect();
+        let mut newest = None;
+        for departure in &burst {
+            delivery.on_arrival(at(10), departure, SMSS, &mut newest);
+        }
+        let sample = delivery.sample(&newest.expect("all arrived"), 1, 0);
+        assert_eq!(sample.tx_in_flight, 32 * SMSS);
     }
 
     #[test]

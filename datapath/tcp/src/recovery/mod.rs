@@ -59,6 +59,8 @@ pub(crate) enum Progress {
     Recovering,
     /// All that was in flight at the loss has arrived.
     Recovered,
+    /// All that was in flight at the time-out has.
+    Repaired,
 }
 
 /// An ACK, or a look at the clock, as recovery sees it.

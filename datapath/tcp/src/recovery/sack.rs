@@ -408,7 +408,7 @@ impl SackRecovery {
         if from == Phase::FastRecovery {
             Progress::Recovered
         } else {
-            Progress::Normal
+            Progress::Repaired
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wirepath_wire::seq::SeqNum;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::delivery::Departure;
+use super::delivery::{Departure, GRAIN};
 use crate::buffer::{BlockPool, ByteQueue, PoolEmpty, Purpose, SeqRange};
 use crate::time::Instant;
 
@@ -50,14 +50,10 @@ struct Record {
     delivered: u32,
     since_delivered: u32,
     since_first: u32,
-    /// In units of `COARSE` bytes.
+    /// In units of the grain.
     lost: u16,
     in_flight: u16,
 }
-
-/// What is only compared with a share of the flight is kept in units of this many bytes, as a
-/// power of two: 65,535 of them are a whole send buffer.
-const COARSE: u32 = 5;
 
 const RECORD: u32 = size_of::<Record>() as u32;
 
@@ -67,7 +63,7 @@ const _: () = assert!(RECORD == 32);
 impl Record {
     fn of(segment: &SentSegment) -> Self {
         let departure = &segment.departure;
-        let coarse = |bytes: u32| u16::try_from(bytes >> COARSE).unwrap_or(u16::MAX);
+        let coarse = |bytes: u32| u16::try_from(bytes >> GRAIN).unwrap_or(u16::MAX);
         let limited = if departure.app_limited {
             Mark::APP_LIMITED
         } else {
@@ -81,7 +77,7 @@ impl Record {
             delivered: departure.delivered,
             since_delivered: departure.since_delivered,
             since_first: departure.since_first,
-            lost: (departure.lost >> COARSE) as u16,
+            lost: (departure.lost >> GRAIN) as u16,
             in_flight: coarse(departure.in_flight),
         }
     }
@@ -97,10 +93,10 @@ impl Record {
             departure: Departure {
                 at: Instant::from_nanos(self.sent_at),
                 delivered: self.delivered,
-                lost: u32::from(self.lost) << COARSE,
+                lost: u32::from(self.lost) << GRAIN,
                 since_delivered: self.since_delivered,
                 since_first: self.since_first,
-                in_flight: u32::from(self.in_flight) << COARSE,
+                in_flight: u32::from(self.in_flight) << GRAIN,
                 app_limited: mark.contains(Mark::APP_LIMITED),
             },
             mark,

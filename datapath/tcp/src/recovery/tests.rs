@@ -297,7 +297,7 @@ fn a_timeout_sends_all_again_but_what_has_arrived() {
     assert_eq!(sender.recovery.phase(), Phase::Loss);
     assert_eq!(sender.in_flight(), 0);
     assert_eq!(sender.resend_all(), [0, 1, 3, 4, 5]);
-    assert_eq!(sender.ack(320, 6_000, &[]).progress, Progress::Normal);
+    assert_eq!(sender.ack(320, 6_000, &[]).progress, Progress::Repaired);
     assert_eq!(sender.recovery.phase(), Phase::Open);
 }
 

@@ -13,14 +13,15 @@ impl Bbr {
     /// BBRSetPacingRate: in Startup it never falls.
     pub(super) fn set_pacing_rate(&mut self) {
         let (gain, _) = self.phase.gains();
-        let rate = if self.max_bw() > 0.0 {
-            self.paced(gain)
-        } else if self.min_rtt.micros == u32::MAX {
+        if self.min_rtt.micros == u32::MAX {
             return;
-        } else {
-            // BBRInitPacingRate.
-            gain * self.window.cwnd as f32 * 1e6 / self.min_rtt.micros.max(1) as f32
-        };
+        }
+        if self.pacing_rate == 0.0 {
+            // BBRInitPacingRate: small talk before says nothing of the path.
+            let initial = gain * self.window.initial() as f32;
+            self.pacing_rate = initial * 1e6 / self.min_rtt.micros.max(1) as f32;
+        }
+        let rate = self.paced(gain);
         if self.full_pipe.ever || rate > self.pacing_rate {
             self.pacing_rate = rate;
         }
@@ -71,13 +72,9 @@ impl Bbr {
 
     /// BBRSaveCwnd.
     pub(super) fn save_cwnd(&mut self) {
-        let cwnd = self.window.cwnd;
-        let saved = cwnd.max(self.prior_cwnd);
-        self.prior_cwnd = if self.phase == Phase::ProbeRtt {
-            saved
-        } else {
-            cwnd
-        };
+        let is_low = self.repairs || self.phase == Phase::ProbeRtt;
+        let saved = if is_low { self.prior_cwnd } else { 0 };
+        self.prior_cwnd = self.window.cwnd.max(saved);
     }
 
     /// BBRRestoreCwnd.

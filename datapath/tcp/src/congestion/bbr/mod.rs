@@ -14,7 +14,6 @@ mod tests;
 
 use super::window::Window;
 use super::{AckSample, DeliverySample};
-use crate::time::Instant;
 use model::{Aggregation, Bounds, MinRtt, Round};
 use probe_bw::Cycle;
 use probe_rtt::ProbeRtt;
@@ -77,6 +76,8 @@ pub(crate) struct Bbr {
     prior_cwnd: u32,
     /// BBR.idle_restart.
     idle_restart: bool,
+    /// InLossRecovery.
+    repairs: bool,
 }
 
 impl Bbr {
@@ -96,6 +97,7 @@ impl Bbr {
             pacing_rate: 0.0,
             prior_cwnd: 0,
             idle_restart: false,
+            repairs: false,
         }
     }
 
@@ -123,7 +125,7 @@ impl Bbr {
         self.advance_cycle(sample);
         self.learn_min_rtt(sample);
         self.probe_min_rtt(sample);
-        self.round.forget_latest(&sample.rate);
+        self.round.begin_latest(&sample.rate);
         self.set_pacing_rate();
         self.set_cwnd(sample);
     }
@@ -134,6 +136,7 @@ impl Bbr {
     /// A loss was found: BBROnEnterFastRecovery. How much may go meanwhile is PRR's.
     pub(super) fn on_loss(&mut self, _flight_size: u32) {
         self.save_cwnd();
+        self.repairs = true;
         self.before = self.bounds;
         self.round.note_loss();
     }
@@ -142,6 +145,10 @@ impl Bbr {
     pub(super) fn on_timeout(&mut self, flight_size: u32, first: bool) {
         if first {
             self.on_loss(flight_size);
+        }
+        if !self.phase.accelerates() {
+            // What the loss lowers is cwnd as it was before.
+            self.bounds.short = self.bounds.short.min(self.prior_cwnd);
         }
         self.window.collapse();
     }
@@ -153,6 +160,7 @@ impl Bbr {
 
     /// BBRHandleSpuriousLossDetection: what the loss made of the bounds is taken back.
     pub(super) fn undo(&mut self) {
+        self.repairs = false;
         self.restore_cwnd();
         self.round.forget_loss();
         self.bounds = self.bounds.widest(self.before);
@@ -166,7 +174,7 @@ impl Bbr {
             return;
         }
         self.idle_restart = true;
-        self.aggregation = Aggregation::default();
+        self.aggregation.restart();
         if self.phase.probes_bandwidth() {
             self.pacing_rate = self.paced(1.0);
         }
@@ -180,10 +188,5 @@ impl Bbr {
     /// BBR.bw: BBRBoundBWForModel.
     fn bw(&self) -> f32 {
         self.max_bw().min(self.bounds.short_bw)
-    }
-
-    fn enter(&mut self, phase: Phase, now: Instant) {
-        self.phase = phase;
-        self.cycle.phase_at = now;
     }
 }

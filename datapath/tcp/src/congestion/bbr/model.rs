@@ -4,8 +4,8 @@ use super::{Bbr, DeliverySample, Phase};
 use crate::recovery::RateSample;
 use crate::time::{Instant, Millis};
 
-/// BBR.Beta: what a round with a loss leaves of the lower bounds.
-const BETA: f32 = 0.7;
+/// BBR.Beta: what too much loss leaves of a bound.
+pub(super) const BETA: f32 = 0.7;
 /// BBR.MinRTTFilterLen.
 const MIN_RTT_LIFE: Millis = Millis(10_000);
 /// BBR.ProbeRTTInterval.
@@ -16,6 +16,7 @@ const AGGREGATION_ROUNDS: u8 = 5;
 /// Round trips, counted by what arrives: 4.5.1.
 #[derive(Debug, Default)]
 pub(super) struct Round {
+    begun: bool,
     /// C.delivered.
     total: u32,
     /// BBR.next_round_delivered.
@@ -65,7 +66,7 @@ impl Round {
     }
 
     /// BBRAdvanceLatestDeliverySignals.
-    pub(super) fn forget_latest(&mut self, rate: &RateSample) {
+    pub(super) fn begin_latest(&mut self, rate: &RateSample) {
         if self.loss_starts {
             self.latest_bw = rate.rate.unwrap_or(0.0);
             self.latest_in_flight = rate.delivered;
@@ -74,6 +75,10 @@ impl Round {
 
     fn on_sample(&mut self, sample: &DeliverySample) {
         let rate = &sample.rate;
+        if !self.begun {
+            // BBR may be chosen late in a connection.
+            (self.begun, self.end, self.loss_end) = (true, rate.prior, rate.prior);
+        }
         self.total = rate.total;
         if sample.newly_lost > 0 || sample.ack.marked {
             self.note_loss();
@@ -174,6 +179,11 @@ impl Default for Aggregation {
 }
 
 impl Aggregation {
+    /// Nothing was sent for a while: the interval begins anew.
+    pub(super) fn restart(&mut self) {
+        (self.since, self.delivered) = (Instant::NEVER, 0);
+    }
+
     /// BBR.extra_acked in bytes.
     pub(super) fn extra(&self) -> u32 {
         self.most[0].max(self.most[1])
@@ -258,14 +268,26 @@ impl Bbr {
 
     /// BBR.bdp times `gain` in bytes; `None` before a rate and a round trip are known.
     pub(super) fn bdp(&self, gain: f32) -> Option<u32> {
-        let bw = self.bw();
+        self.product(self.bw(), gain)
+    }
+
+    fn product(&self, bw: f32, gain: f32) -> Option<u32> {
         let known = self.min_rtt.micros != u32::MAX && bw > 0.0;
         known.then(|| (gain * bw * (self.min_rtt.micros as f32 / 1e6)) as u32)
     }
 
     /// BBRInflight: `gain` times the bandwidth-delay product, and what batches need beside it.
     pub(super) fn inflight(&self, gain: f32) -> u32 {
-        let Some(bdp) = self.bdp(gain) else {
+        self.with_budget(self.bdp(gain))
+    }
+
+    /// BBRInflight of BBR.max_bw: what the path holds, whatever losses of late made of the rate.
+    pub(super) fn inflight_without_losses(&self) -> u32 {
+        self.with_budget(self.product(self.max_bw(), 1.0))
+    }
+
+    fn with_budget(&self, bdp: Option<u32>) -> u32 {
+        let Some(bdp) = bdp else {
             return self.window.initial();
         };
         let smss = self.window.smss;

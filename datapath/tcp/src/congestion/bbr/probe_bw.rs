@@ -1,13 +1,12 @@
 //! ProbeBW: draft-ietf-ccwg-bbr 4.3.3. Down empties the queue, Cruise leaves others room, Refill
 //! fills the pipe without a queue, and Up looks for more.
 
+use super::model::BETA;
 use super::{Bbr, DeliverySample, Phase};
 use crate::time::Instant;
 
 /// BBR.Headroom: the share of the path that is left to others.
 const HEADROOM: f32 = 0.15;
-/// BBR.Beta.
-const BETA: f32 = 0.7;
 /// Least time between two probes in microseconds, and what chance adds: 4.3.3.5.3.
 const PROBE_WAIT: u32 = 2_000_000;
 const PROBE_WAIT_SPREAD: u32 = 1_000_000;
@@ -20,17 +19,13 @@ enum Acks {
     #[default]
     Init,
     Stopping,
-    Refilling,
     Starting,
-    Feedback,
 }
 
 /// Where the cycle stands.
 #[derive(Debug)]
 pub(super) struct Cycle {
-    /// BBR.cycle_stamp.
-    pub(super) phase_at: Instant,
-    /// When Down was last entered.
+    /// BBR.cycle_stamp: when Down was last entered.
     down_at: Instant,
     acks: Acks,
     /// BBR.bw_probe_wait in microseconds.
@@ -49,7 +44,6 @@ pub(super) struct Cycle {
 impl Default for Cycle {
     fn default() -> Self {
         Self {
-            phase_at: Instant::ZERO,
             down_at: Instant::ZERO,
             acks: Acks::Init,
             wait: PROBE_WAIT,
@@ -75,7 +69,7 @@ impl Bbr {
                 self.start_refill(sample);
             }
             Phase::Down if self.is_time_to_cruise(sample) => {
-                self.enter(Phase::Cruise, sample.ack.now);
+                self.phase = Phase::Cruise;
             }
             Phase::Refill if self.round.starts => self.start_up(sample),
             Phase::Up if self.is_time_to_go_down(sample) => self.start_down(sample),
@@ -91,7 +85,7 @@ impl Bbr {
         self.cycle.down_at = sample.ack.now;
         self.cycle.acks = Acks::Stopping;
         self.round.begin(sample.rate.total);
-        self.enter(Phase::Down, sample.ack.now);
+        self.phase = Phase::Down;
     }
 
     /// BBRPickProbeWait. Chance comes from where the sequence numbers happen to be: it only keeps
@@ -107,9 +101,9 @@ impl Bbr {
         self.bounds.forget_short();
         self.cycle.up_rounds = 0;
         self.cycle.up_acks = 0;
-        self.cycle.acks = Acks::Refilling;
+        self.cycle.acks = Acks::Init;
         self.round.begin(sample.rate.total);
-        self.enter(Phase::Refill, sample.ack.now);
+        self.phase = Phase::Refill;
     }
 
     /// BBRStartProbeBW_UP.
@@ -118,8 +112,14 @@ impl Bbr {
         self.cycle.acks = Acks::Starting;
         self.round.begin(sample.rate.total);
         self.full_pipe.begin(sample.rate.rate.unwrap_or(0.0));
-        self.enter(Phase::Up, sample.ack.now);
+        self.phase = Phase::Up;
         self.raise_slope();
+    }
+
+    /// What comes now tells no more of a probe.
+    pub(super) fn stop_probing(&mut self) {
+        self.cycle.samples = false;
+        self.cycle.acks = Acks::Stopping;
     }
 
     /// BBRIsTimeToProbeBW.
@@ -132,7 +132,8 @@ impl Bbr {
 
     /// BBRIsTimeToCruise.
     fn is_time_to_cruise(&self, sample: &DeliverySample) -> bool {
-        sample.in_flight <= self.with_headroom() && sample.in_flight <= self.inflight(1.0)
+        sample.in_flight <= self.with_headroom()
+            && sample.in_flight <= self.inflight_without_losses()
     }
 
     /// BBRIsTimeToGoDown: as long as cwnd is at the bound, the rate could not grow.
@@ -148,7 +149,7 @@ impl Bbr {
     fn adapt_upper_bound(&mut self, sample: &DeliverySample) {
         let limited = sample.rate.app_limited;
         if self.cycle.acks == Acks::Starting && self.round.starts {
-            self.cycle.acks = Acks::Feedback;
+            self.cycle.acks = Acks::Init;
         }
         if self.cycle.acks == Acks::Stopping && self.round.starts {
             self.cycle.samples = false;

@@ -27,10 +27,10 @@ impl Default for ProbeRtt {
 impl Bbr {
     /// BBRCheckProbeRTT.
     pub(super) fn probe_min_rtt(&mut self, sample: &DeliverySample) {
-        let now = sample.ack.now;
         if self.phase != Phase::ProbeRtt && self.min_rtt.expired && !self.idle_restart {
             self.save_cwnd();
-            self.enter(Phase::ProbeRtt, now);
+            self.phase = Phase::ProbeRtt;
+            self.stop_probing();
             self.round.begin(sample.rate.total);
             self.probe_rtt = ProbeRtt::default();
         }
@@ -64,9 +64,9 @@ impl Bbr {
         self.bounds.forget_short();
         if self.full_pipe.ever {
             self.start_down(sample);
-            self.enter(Phase::Cruise, sample.ack.now);
+            self.phase = Phase::Cruise;
         } else {
-            self.enter(Phase::Startup, sample.ack.now);
+            self.phase = Phase::Startup;
         }
     }
 

@@ -38,8 +38,10 @@ impl Bbr {
             let held = self.round.latest_in_flight();
             self.bounds.long = self.bdp(1.0).unwrap_or(held).max(held);
         }
+        // What is in flight in ProbeRTT is no rate of the path.
+        let probes_rtt = self.phase == Phase::ProbeRtt;
         let full = &mut self.full_pipe;
-        if full.now || !self.round.starts || sample.rate.app_limited {
+        if probes_rtt || full.now || !self.round.starts || sample.rate.app_limited {
             return;
         }
         let rate = sample.rate.rate.unwrap_or(0.0);
@@ -58,11 +60,10 @@ impl Bbr {
 
     /// BBRCheckStartupDone, BBRCheckDrainDone.
     pub(super) fn leave_startup(&mut self, sample: &DeliverySample) {
-        let now = sample.ack.now;
         if self.phase == Phase::Startup && self.full_pipe.ever {
-            self.enter(Phase::Drain, now);
+            self.phase = Phase::Drain;
         }
-        if self.phase == Phase::Drain && sample.in_flight <= self.inflight(1.0) {
+        if self.phase == Phase::Drain && sample.in_flight <= self.inflight_without_losses() {
             self.start_down(sample);
         }
     }

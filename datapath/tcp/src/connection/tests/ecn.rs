@@ -299,3 +299,18 @@ fn every_mark_costs_dctcp_less_while_few_are_marked() {
     trace.peer("E. 1+0 ack 1001");
     assert_eq!(cwnd(&trace), 5_500, "half, of eleven segments");
 }
+
+#[test]
+fn marks_that_change_twice_between_two_polls_are_told_as_they_were() {
+    let config = Config {
+        congestion: CongestionControl::Dctcp,
+        ecn: EcnMode::Passive,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "SEW 0+0 win 60000 mss 1000 sackok");
+    trace.peer(". 1+1000 ack 1 ect0");
+    trace.peer(". 1001+1000 ack 1 ect0");
+    trace.peer(". 2001+1000 ack 1 ce");
+    trace.peer(". 3001+1000 ack 1 ect0");
+    trace.expect(&[". 1+0 ack 2001", "E. 1+0 ack 3001", ". 1+0 ack 4001"]);
+}

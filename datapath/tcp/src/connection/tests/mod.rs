@@ -13,6 +13,7 @@ mod memory;
 mod nagle;
 mod open;
 mod options;
+mod pacing;
 mod pair;
 mod random;
 mod reset;

@@ -12,6 +12,7 @@ use wirepath_wire::seq::SeqNum;
 use super::super::AckSample;
 use super::*;
 use crate::recovery::RateSample;
+use crate::time::Instant;
 
 const SMSS: u32 = 1_000;
 /// Bytes per second, and bytes that fill the path.

@@ -5,13 +5,13 @@ use super::*;
 #[test]
 fn startup_doubles_until_the_rate_stays_for_three_rounds() {
     let mut flow = Flow::new();
-    for step in 0..5 {
+    for step in 0..6 {
         flow.round(BW / 32.0 * (1 << step) as f32);
         assert_eq!(flow.bbr.phase, Phase::Startup);
     }
     let paced = flow.bbr.pacing_rate().expect("something arrived");
-    assert!((paced / (2.77 * 0.99 * BW / 2.0) - 1.0).abs() < 0.01);
-    flow.rounds(3);
+    assert!((paced / (2.77 * 0.99 * BW) - 1.0).abs() < 0.01);
+    flow.rounds(2);
     assert_eq!(
         flow.bbr.phase,
         Phase::Startup,
@@ -144,4 +144,43 @@ fn after_an_idle_time_startup_goes_on_at_its_pace() {
     let paced = flow.bbr.pacing_rate();
     flow.bbr.restart(false);
     assert_eq!(flow.bbr.pacing_rate(), paced);
+}
+
+#[test]
+fn small_talk_is_no_pace_for_what_follows() {
+    let mut flow = Flow::new();
+    let mut sample = flow.sample(2_500.0);
+    sample.rate.app_limited = true;
+    flow.bbr.on_delivery(&sample);
+    let paced = flow.bbr.pacing_rate().expect("a round trip is known");
+    let initial = 2.77 * 10.0 * SMSS as f32 / (RTT as f32 / 1e6);
+    assert!((paced / initial - 1.0).abs() < 0.01, "{paced} {initial}");
+}
+
+#[test]
+fn rounds_begin_also_where_bbr_is_chosen_late_in_a_connection() {
+    let mut flow = Flow::new();
+    flow.total = 3 << 30;
+    flow.rounds(30);
+    assert_ne!(flow.bbr.phase, Phase::Startup);
+}
+
+#[test]
+fn little_in_flight_to_see_the_round_trip_does_not_end_startup() {
+    let mut flow = Flow::new();
+    for _ in 0..1_000 {
+        if flow.bbr.phase == Phase::ProbeRtt {
+            break;
+        }
+        let mut sample = flow.sample(BW / 100.0);
+        sample.rate.app_limited = true;
+        flow.bbr.on_delivery(&sample);
+    }
+    assert_eq!(flow.bbr.phase, Phase::ProbeRtt);
+    while flow.bbr.phase == Phase::ProbeRtt {
+        let mut sample = flow.sample(BW / 5.0);
+        sample.in_flight = 4 * SMSS;
+        flow.bbr.on_delivery(&sample);
+    }
+    assert_eq!(flow.bbr.phase, Phase::Startup);
 }
