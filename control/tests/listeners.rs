@@ -4,18 +4,22 @@ mod support;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use support::client::{self, OWNED_V4, SHARED_V4};
 use support::wait_until;
 use tokio::runtime::Runtime as Tokio;
+use tokio::task::JoinHandle;
 use wirepath::config::Configuration;
 use wirepath::netns::{Link, Network};
-use wirepath::runtime::{ControlPlane, Runtime};
+use wirepath::runtime::{
+    AskError, ControlPlane, ListenError, ListenerOptions, Runtime, ServerOptions, WorkerHandle,
+};
 use wirepath_apps::Service;
+use wirepath_tcp::config::{Config, CongestionControl};
 
 const QUEUES: u32 = 2;
 /// Times that a listener comes and goes.
@@ -39,33 +43,25 @@ fn tokio() -> Tokio {
     tokio.enable_all().build().unwrap()
 }
 
+/// Lets go of what is over, from now on.
+fn watch(tokio: &Tokio, plane: &Arc<ControlPlane>) -> JoinHandle<()> {
+    let plane = Arc::clone(plane);
+    tokio.spawn(async move { plane.watch().await })
+}
+
 /// Echo at port 7 of a shared and of an owned address, by two workers of this process.
 async fn start() -> Runtime {
+    Runtime::start(start_options()).await.unwrap()
+}
+
+fn start_options() -> ServerOptions {
     let interface = Network::SERVER_INTERFACE;
     let text = format!(
         "interface = \"{interface}\"\naddresses = [\"{SHARED_V4}\", \"{OWNED_V4}\"]\n\
          workers = {QUEUES}\n[[listener]]\nservice = \"echo\"\n"
     );
     let configuration = Configuration::parse(&text, "test.toml".as_ref()).unwrap();
-    Runtime::start(configuration.options()).await.unwrap()
-}
-
-/// Sends a few bytes and reads them again.
-fn ping(mut stream: &TcpStream, seed: u64) {
-    let sent = client::random_bytes(100, seed);
-    stream.write_all(&sent).unwrap();
-    let mut echoed = vec![0; sent.len()];
-    stream.read_exact(&mut echoed).unwrap();
-    assert_eq!(echoed, sent, "connection {seed}");
-}
-
-/// Says that it is over when it drops, also by a panic.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+    configuration.options()
 }
 
 /// Connections that come, speak and go, and one that stays, until the end. Returns how many came.
@@ -73,9 +69,9 @@ fn load(address: SocketAddr, end: &AtomicBool) -> u64 {
     let steady = client::connect_here(address).unwrap();
     let mut count = 0;
     while !end.load(Ordering::Relaxed) {
-        ping(&steady, count);
+        client::ping(&steady, count);
         let stream = client::connect_here(address).unwrap();
-        ping(&stream, count);
+        client::ping(&stream, count);
         // Not all with a FIN: that would use up the client's ports.
         if count % 4 > 0 {
             client::reset(stream);
@@ -96,7 +92,7 @@ fn come_and_go(network: &Network, tokio: &Tokio, plane: &ControlPlane) -> Vec<Tc
             .block_on(plane.listen(endpoint, Service::Echo))
             .unwrap();
         let stream = client::connect(&network.client, endpoint);
-        ping(&stream, round as u64);
+        client::ping(&stream, round as u64);
         tokio.block_on(plane.unlisten(endpoint)).unwrap();
         let refused = client::try_connect(&network.client, endpoint).unwrap_err();
         assert_eq!(
@@ -104,7 +100,7 @@ fn come_and_go(network: &Network, tokio: &Tokio, plane: &ControlPlane) -> Vec<Tc
             ErrorKind::ConnectionRefused,
             "round {round}"
         );
-        ping(&stream, round as u64);
+        client::ping(&stream, round as u64);
         if round % KEPT == 0 {
             kept.push(stream);
         }
@@ -115,7 +111,7 @@ fn come_and_go(network: &Network, tokio: &Tokio, plane: &ControlPlane) -> Vec<Tc
 /// Listeners of the control plane, of the XDP program, and of each worker.
 fn listeners(tokio: &Tokio, plane: &ControlPlane) -> (usize, usize, Vec<usize>) {
     let known = tokio.block_on(plane.listeners()).unwrap().len();
-    let count = |worker: &wirepath::runtime::WorkerHandle| {
+    let count = |worker: &WorkerHandle| {
         let count = worker.ask(|_, worker| worker.listeners().count());
         tokio.block_on(count).unwrap()
     };
@@ -131,8 +127,7 @@ fn a_listener_comes_and_goes_a_thousand_times_under_load() {
     let plane = runtime.plane();
     let before = listeners(&tokio, &plane);
     assert_eq!(before, (2, 2, vec![2, 2]));
-    let watched = Arc::clone(&plane);
-    let watch = tokio.spawn(async move { watched.watch().await });
+    let watch = watch(&tokio, &plane);
 
     let end = &AtomicBool::new(false);
     let (kept, served) = thread::scope(|scope| {
@@ -146,7 +141,7 @@ fn a_listener_comes_and_goes_a_thousand_times_under_load() {
             scope.spawn(load)
         });
         let kept = {
-            let _end = End(end);
+            let _end = client::End(end);
             // Where ports are reserved.
             let rounds = || come_and_go(network, &tokio, &plane);
             network.server.run(rounds).unwrap()
@@ -156,7 +151,7 @@ fn a_listener_comes_and_goes_a_thousand_times_under_load() {
     println!("{ROUNDS} rounds, and meanwhile {served:?} connections at what stayed");
     assert!(served.iter().all(|&count| count > 0));
     for (nth, stream) in kept.iter().enumerate() {
-        ping(stream, nth as u64);
+        client::ping(stream, nth as u64);
     }
     drop(kept);
     wait_until("only the listeners that stayed are left", || {
@@ -200,7 +195,7 @@ fn connections_keep_their_service_when_the_endpoint_gets_another() {
             Service::Echo => echoes.push(stream),
             _ => discards.push(stream),
         }
-        echoes.iter().for_each(|stream| ping(stream, 1));
+        echoes.iter().for_each(|stream| client::ping(stream, 1));
         tokio.block_on(plane.unlisten(endpoint)).unwrap();
     }
     let held = tokio.block_on(plane.listeners()).unwrap();
@@ -211,5 +206,72 @@ fn connections_keep_their_service_when_the_endpoint_gets_another() {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
     }
+    tokio.block_on(runtime.stop(async {})).unwrap();
+}
+
+/// Name of the congestion control of a new connection.
+fn congestion(network: &Network, tokio: &Tokio, plane: &ControlPlane) -> Vec<&'static str> {
+    let stream = client::connect(&network.client, (SHARED_V4, 7));
+    client::ping(&stream, 1);
+    let local = stream.local_addr().unwrap();
+    let name = |worker: &WorkerHandle| {
+        let flows = tokio.block_on(worker.flows()).unwrap();
+        let own = flows
+            .iter()
+            .filter(|flow| SocketAddr::from(flow.tuple.remote) == local);
+        let infos = own.filter_map(|flow| flow.info);
+        infos.map(|info| info.congestion).collect::<Vec<_>>()
+    };
+    let names = plane.workers().iter().flat_map(name).collect();
+    client::reset(stream);
+    names
+}
+
+#[test]
+fn what_one_worker_does_not_hear_of_is_undone_at_all() {
+    let network = &network("undone");
+    let tokio = tokio();
+    let runtime = network.server.run(|| tokio.block_on(start())).unwrap();
+    let plane = runtime.plane();
+    let watch = watch(&tokio, &plane);
+    let before = listeners(&tokio, &plane);
+    let mut wanted: Vec<ListenerOptions> = Vec::new();
+    for (port, congestion) in [(7, CongestionControl::Bbr), (9, CongestionControl::Vegas)] {
+        let mut listener = start_options().listeners[0];
+        listener.port = port;
+        listener.settings.tcp.congestion = congestion;
+        wanted.push(listener);
+    }
+    let tcp = Config::default();
+
+    // The second worker is in one turn until it is let go.
+    let (let_go, until) = mpsc::channel::<()>();
+    let stuck = plane.workers()[1].clone();
+    let held = tokio.spawn(async move { stuck.ask(move |_, _| until.recv()).await });
+    // Other settings, which the first worker takes on and the second does not hear of.
+    let replace = || tokio.block_on(plane.replace_listeners(tcp, &wanted[..1]));
+    let replaced = network.server.run(replace).unwrap();
+    let error = replaced.expect_err("a worker has not heard of it");
+    assert!(
+        matches!(error, ListenError::Worker(AskError::Stuck(1))),
+        "{error}"
+    );
+    drop(let_go);
+    assert_eq!(tokio.block_on(held).unwrap(), Err(AskError::Stuck(1)));
+    wait_until("all is as it was", || listeners(&tokio, &plane) == before);
+    for _ in 0..8 {
+        assert_eq!(congestion(network, &tokio, &plane), ["cubic"]);
+    }
+
+    let replaced = || tokio.block_on(plane.replace_listeners(tcp, &wanted));
+    let changes = network.server.run(replaced).unwrap().unwrap();
+    let counts = (
+        changes.added.len(),
+        changes.removed.len(),
+        changes.changed.len(),
+    );
+    assert_eq!(counts, (2, 0, 2));
+    assert_eq!(congestion(network, &tokio, &plane), ["bbr"]);
+    watch.abort();
     tokio.block_on(runtime.stop(async {})).unwrap();
 }

@@ -69,15 +69,6 @@ fn at(port: u16) -> SocketAddr {
     (SHARED_V4, port).into()
 }
 
-/// Sends a few bytes and reads them again.
-fn ping(mut stream: &TcpStream, seed: u64) {
-    let sent = client::random_bytes(100, seed);
-    stream.write_all(&sent).unwrap();
-    let mut echoed = vec![0; sent.len()];
-    stream.read_exact(&mut echoed).unwrap();
-    assert_eq!(echoed, sent, "seed {seed}");
-}
-
 /// `wirepath reload` of this server.
 fn reload(server: &Server, arguments: &[&str]) -> Output {
     let mut command = Command::new(WIREPATH);
@@ -122,15 +113,6 @@ fn congestion(server: &Server, stream: &TcpStream) -> String {
         .congestion
 }
 
-/// Says that it is over when it drops, also by a panic.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Calls `change` while an old connection and many new ones to port 7 get all their bytes back.
 fn under_load(network: &Network, change: impl FnOnce(&TcpStream)) {
     let end = &AtomicBool::new(false);
@@ -139,16 +121,16 @@ fn under_load(network: &Network, change: impl FnOnce(&TcpStream)) {
             let steady = client::connect(&network.client, at(7));
             let mut count = 0;
             while !end.load(Ordering::Relaxed) {
-                ping(&steady, count);
+                client::ping(&steady, count);
                 let stream = client::connect(&network.client, at(7));
-                ping(&stream, count);
+                client::ping(&stream, count);
                 client::reset(stream);
                 count += 1;
             }
             count
         });
         {
-            let _end = End(end);
+            let _end = client::End(end);
             change(&client::connect(&network.client, at(7)));
         }
         load.join().unwrap()
@@ -162,7 +144,7 @@ fn listeners_and_settings_change_under_load_and_nobody_is_lost() {
     let file = File::new(ECHO);
     let server = serve(&network, &file, &[]);
     under_load(&network, |old| {
-        ping(old, 1);
+        client::ping(old, 1);
         file.write(&format!(
             "drain = \"10s\"\ntcp.congestion = \"bbr\"\n{ECHO}{CHARGEN}"
         ));
@@ -181,7 +163,7 @@ fn listeners_and_settings_change_under_load_and_nobody_is_lost() {
         assert_eq!(reloaded(&server, &[]), ["nothing changes"]);
 
         let new = client::connect(&network.client, at(7));
-        ping(&new, 2);
+        client::ping(&new, 2);
         assert_eq!(congestion(&server, &new), "bbr");
         assert_eq!(congestion(&server, old), "cubic");
 
@@ -193,7 +175,7 @@ fn listeners_and_settings_change_under_load_and_nobody_is_lost() {
         assert_eq!(reloaded(&server, &[]), ["- chargen at 10.77.0.2:19"]);
         client::try_connect(&network.client, at(19)).expect_err("nobody listens there");
         chargen.read_exact(&mut [0; 100_000]).unwrap();
-        ping(old, 3);
+        client::ping(old, 3);
     });
     server.stop();
 }
@@ -204,7 +186,7 @@ fn connections_keep_their_service_when_a_reload_gives_the_port_to_another() {
     let file = File::new("[[listener]]\nservice = \"echo\"\nlisten = 4000\n");
     let server = serve(&network, &file, &[]);
     let old = client::connect(&network.client, at(4000));
-    ping(&old, 1);
+    client::ping(&old, 1);
     file.write("[[listener]]\nservice = \"discard\"\nlisten = 4000\n");
     assert_eq!(
         reloaded(&server, &[]),
@@ -214,7 +196,7 @@ fn connections_keep_their_service_when_a_reload_gives_the_port_to_another() {
     new.write_all(b"nothing comes of it").unwrap();
     new.shutdown(Shutdown::Write).unwrap();
     assert_eq!(new.read(&mut [0; 64]).unwrap(), 0);
-    ping(&old, 2);
+    client::ping(&old, 2);
     drop((old, new));
     server.stop();
 }
@@ -237,7 +219,7 @@ fn a_wrong_file_changes_nothing_and_is_told_by_line_and_key() {
             client::try_connect(&network.client, at(19)).expect_err("nobody listens there");
             let new = client::connect(&network.client, at(7));
             assert_eq!(congestion(&server, &new), "cubic");
-            ping(old, 1);
+            client::ping(old, 1);
         };
         let good = format!("tcp.congestion = \"bbr\"\n{ECHO}{CHARGEN}");
         wrong(format!("{good}[["), 2, &[&format!("{path}:7:3")]);
@@ -309,7 +291,7 @@ fn draining(network: &Network, drain: &str) -> (Server, TcpStream) {
     let file = File::new(&format!("drain = \"{drain}\"\n{ECHO}"));
     let server = serve(network, &file, &[]);
     let mut stream = client::connect(&network.client, at(7));
-    ping(&stream, 1);
+    client::ping(&stream, 1);
     server.signal(Signal::TERM);
     assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
     (server, stream)

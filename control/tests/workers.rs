@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
@@ -38,15 +37,6 @@ fn spread(network: &Network) -> [Fault; 2] {
         ..Rates::default()
     };
     Fault::both_ways(network, rates)
-}
-
-/// Sends a few bytes and reads them again.
-fn ping(mut stream: &TcpStream, number: usize) {
-    let sent = client::random_bytes(300, number as u64);
-    stream.write_all(&sent).unwrap();
-    let mut echoed = vec![0; sent.len()];
-    stream.read_exact(&mut echoed).unwrap();
-    assert_eq!(echoed, sent, "connection {number}");
 }
 
 fn connection_per_worker(stats: &Stats) -> Vec<(usize, u64)> {
@@ -96,7 +86,7 @@ fn connections_whose_frames_move_between_queues_stay_with_their_worker() {
             scope.spawn(move || {
                 for round in 0..ROUNDS {
                     for (number, stream) in streams.iter().enumerate() {
-                        ping(stream, number * ROUNDS + round);
+                        client::ping(stream, (number * ROUNDS + round) as u64);
                     }
                 }
             });

@@ -76,7 +76,7 @@ impl Source {
         let Some(file) = &self.file else {
             let mut configuration = Configuration::default();
             (self.flags)(&mut configuration);
-            configuration.check("", Path::new("arguments"))?;
+            configuration.check("", Path::new("command line"))?;
             return Ok(configuration);
         };
         let text = std::fs::read_to_string(file).map_err(|source| SourceError::Unreadable {

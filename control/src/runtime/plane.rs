@@ -317,7 +317,8 @@ impl ControlPlane {
             .ok_or_else(|| ListenError::NotServed(endpoint, names()))
     }
 
-    /// Has every worker listen at `endpoint` as it stands in `listening`; connections go on.
+    /// Has every worker listen at `endpoint` as it stands in `listening`; connections go on. One
+    /// that does not answer does not keep the others from hearing of it.
     pub(super) async fn tell_listen(
         &self,
         listening: &ByEndpoint,
@@ -327,14 +328,15 @@ impl ControlPlane {
             return Ok(());
         };
         let (id, ListenerSettings { service, tcp }) = (entry.id, entry.settings);
+        let mut told = Ok(());
         for worker in &self.workers {
             let listen = move |_, worker: &mut super::mailbox::Served| {
                 worker.app_mut().set(id, service);
                 worker.listen(Endpoint::from(endpoint), id, tcp);
             };
-            worker.ask(listen).await?;
+            told = told.and(worker.ask(listen).await);
         }
-        Ok(())
+        told
     }
 
     /// No worker accepts more at `endpoint`. One that does not answer is told all the same.

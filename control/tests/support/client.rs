@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -148,6 +149,24 @@ pub(crate) fn random_bytes(size: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; size];
     fastrand::Rng::with_seed(seed).fill(&mut bytes);
     bytes
+}
+
+/// Sends a few bytes of a seed and reads them again.
+pub(crate) fn ping(mut stream: &TcpStream, seed: u64) {
+    let sent = random_bytes(300, seed);
+    stream.write_all(&sent).unwrap();
+    let mut echoed = vec![0; sent.len()];
+    stream.read_exact(&mut echoed).unwrap();
+    assert_eq!(echoed, sent, "seed {seed}");
+}
+
+/// Tells others that it is over when it drops, also by a panic.
+pub(crate) struct End<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Closes with a RST instead of a FIN.
