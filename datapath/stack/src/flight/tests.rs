@@ -88,9 +88,9 @@ fn what_is_saved_stays_and_what_is_over_stays_until_its_ring_is_needed() {
 fn a_connection_that_is_silent_gives_its_ring_and_gets_another() {
     let mut flight = Flight::new();
     let mut rings = vec![RingId::NONE; FLIGHT_RINGS + 1];
-    for (number, ring) in rings.iter_mut().enumerate() {
-        let owner = (number as u32, &tuple(number as u16));
-        flight.note(at(1), ring, owner, rto(number as u32));
+    for (number, ring) in (0..).zip(&mut rings) {
+        let owner = (number, &tuple(number as u16));
+        flight.note(at(1), ring, owner, rto(number));
     }
     let known = |flight: &Flight| flight.recordings(|_, _| true).len();
     assert_eq!(known(&flight), FLIGHT_RINGS);
