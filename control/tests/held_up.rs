@@ -19,6 +19,7 @@ use wirepath::runtime::{
 };
 use wirepath_apps::Service;
 use wirepath_stack::limits::Capacity;
+use wirepath_stack::worker::Cursor;
 use wirepath_tcp::config::Config;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::Options;
@@ -94,18 +95,17 @@ impl Served {
     }
 
     fn stats(&self) -> Stats {
-        self.handle.block_on(async {
-            let snapshots = self.plane.snapshots().await.unwrap();
-            Stats::of(&self.plane, &snapshots, &BTreeMap::new())
-        })
+        let report = self.handle.block_on(self.plane.report());
+        Stats::of(&report.unwrap())
     }
 
     /// The worker of each client's connection, by the client's address.
     fn owners(&self) -> BTreeMap<SocketAddr, usize> {
         let mut owners = BTreeMap::new();
         for worker in self.plane.workers() {
-            let flows = self.handle.block_on(worker.flows()).unwrap();
-            let remotes = flows.iter().map(|flow| flow.tuple.remote.into());
+            let all = worker.flows(Cursor::default(), CONNECTIONS, |_| true);
+            let chunk = self.handle.block_on(all).unwrap();
+            let remotes = chunk.flows.iter().map(|flow| flow.tuple.remote.into());
             owners.extend(remotes.map(|remote| (remote, worker.number())));
         }
         owners

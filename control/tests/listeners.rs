@@ -19,6 +19,7 @@ use wirepath::runtime::{
     AskError, ControlPlane, ListenError, ListenerOptions, Runtime, ServerOptions, WorkerHandle,
 };
 use wirepath_apps::Service;
+use wirepath_stack::worker::Cursor;
 use wirepath_tcp::config::{Config, CongestionControl};
 
 const QUEUES: u32 = 2;
@@ -215,8 +216,10 @@ fn congestion(network: &Network, tokio: &Tokio, plane: &ControlPlane) -> Vec<&'s
     client::ping(&stream, 1);
     let local = stream.local_addr().unwrap();
     let name = |worker: &WorkerHandle| {
-        let flows = tokio.block_on(worker.flows()).unwrap();
-        let own = flows
+        let all = worker.flows(Cursor::default(), usize::MAX, |_| true);
+        let chunk = tokio.block_on(all).unwrap();
+        let own = chunk
+            .flows
             .iter()
             .filter(|flow| SocketAddr::from(flow.tuple.remote) == local);
         let infos = own.filter_map(|flow| flow.info);

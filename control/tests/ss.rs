@@ -77,6 +77,22 @@ fn connected(network: &Network, address: IpAddr, bytes: usize) -> TcpStream {
     stream
 }
 
+/// What is known of a connection on which nothing is under way.
+fn check_quiet(flow: &Flow, details: &Details) {
+    let missing = [
+        details.in_flight,
+        details.sacked,
+        details.lost,
+        details.unsent,
+    ];
+    assert_eq!(missing, [0; 4]);
+    assert!(details.delivery_rate.is_some_and(|rate| rate > 0));
+    assert_eq!(details.path_mtu, 1_500);
+    let timer = flow.timer.as_ref().expect("keep-alive runs");
+    assert_eq!((timer.name.as_str(), timer.retries), ("keepalive", 0));
+    assert!(timer.expires_ms <= 7_200_000, "{timer:?}");
+}
+
 #[test]
 fn both_ends_say_the_same_of_a_connection() {
     const BYTES: usize = 10_000;
@@ -121,6 +137,7 @@ fn both_ends_say_the_same_of_a_connection() {
         // RFC 6928: an initial window of ten segments, and none was lost.
         assert!(details.cwnd >= 10 * u32::from(details.smss), "{details:?}");
         assert_eq!((details.retransmissions, details.ssthresh), (0, None));
+        check_quiet(flow, details);
     }
     drop(streams);
     server.stop();
@@ -130,7 +147,7 @@ fn both_ends_say_the_same_of_a_connection() {
 fn the_table_shows_what_the_json_shows() {
     let network = Network::direct("table", &Link::default()).unwrap();
     let server = start(&network, "echo");
-    let none = ss(&server, &[]);
+    let none = ss(&server, &["-i"]);
     assert_eq!(none.lines().count(), 1, "only the heading: {none}");
     assert_eq!(flows(&server), []);
 
@@ -138,7 +155,7 @@ fn the_table_shows_what_the_json_shows() {
     wait_until("the last ACK has come", || {
         flows(&server).iter().all(|flow| flow.send_queue == 0)
     });
-    let (table, brief) = (ss(&server, &[]), ss(&server, &["--brief"]));
+    let (table, brief) = (ss(&server, &["-i"]), ss(&server, &[]));
     let heading = table.lines().next().unwrap();
     for column in [
         "State",
@@ -196,5 +213,104 @@ fn a_peer_that_does_not_read_shows_in_the_send_queue() {
         },
     );
     client::reset(stream);
+    server.stop();
+}
+
+/// Remote ports of the connections that pass a filter.
+fn passing(server: &Server, filter: &str) -> Vec<u16> {
+    let words: Vec<&str> = ["--json"].into_iter().chain(filter.split(' ')).collect();
+    let flows: Vec<Flow> = serde_json::from_str(&ss(server, &words)).unwrap();
+    let mut ports: Vec<u16> = flows.iter().map(|flow| flow.remote.port()).collect();
+    ports.sort_unstable();
+    ports
+}
+
+#[test]
+fn a_filter_shows_what_it_names_as_the_kernels_ss_does() {
+    let network = Network::direct("filter", &Link::default()).unwrap();
+    let server = start(&network, "echo");
+    let streams = ADDRESSES.map(|address| connected(&network, address, 100));
+    let ports = streams
+        .each_ref()
+        .map(|stream| stream.local_addr().unwrap().port());
+    let some = |wanted: &[usize]| {
+        let mut ports: Vec<u16> = wanted.iter().map(|&index| ports[index]).collect();
+        ports.sort_unstable();
+        ports
+    };
+    let by_port = format!("dport = :{}", ports[1]);
+    let not_port = format!("not ( dport = :{} or dport = :{} )", ports[0], ports[1]);
+    let owned = format!("src {OWNED_V4} or src [{}]", client::OWNED_V6);
+    let network_v4 = format!("dst {}/24", Network::CLIENT_V4);
+    let cases = [
+        ("state established", some(&[0, 1, 2, 3])),
+        ("state time-wait", vec![]),
+        ("sport = :7", some(&[0, 1, 2, 3])),
+        ("sport != :7", vec![]),
+        (by_port.as_str(), some(&[1])),
+        (not_port.as_str(), some(&[2, 3])),
+        (owned.as_str(), some(&[2, 3])),
+        (network_v4.as_str(), some(&[0, 2])),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(passing(&server, filter), expected, "{filter}");
+    }
+    // At the client local and remote are the other way round.
+    let theirs = network
+        .client
+        .tool("ss", &["-tnHO", "sport", "=", &format!(":{}", ports[1])]);
+    assert_eq!(theirs.unwrap().lines().count(), 1);
+    drop(streams);
+    server.stop();
+}
+
+#[test]
+fn a_wrong_filter_says_which_word_is_wrong() {
+    let mut command = Command::new(WIREPATH);
+    let output = command.args(["ss", "state", "sleeping"]).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("\"sleeping\""), "{error}");
+}
+
+#[test]
+fn timers_and_listeners_and_states_are_shown() {
+    let network = Network::direct("states", &Link::default()).unwrap();
+    let server = start(&network, "echo");
+    let streams = ADDRESSES.map(|address| connected(&network, address, 100));
+    wait_until("the last ACK has come", || {
+        flows(&server).iter().all(|flow| flow.send_queue == 0)
+    });
+    let timers = ss(&server, &["-t", "state", "established"]);
+    let with_timer = timers
+        .lines()
+        .filter(|line| line.contains("timer:(keepalive,119min"));
+    assert_eq!(with_timer.count(), ADDRESSES.len(), "{timers}");
+
+    let listeners = ss(&server, &["-l"]);
+    assert_eq!(
+        listeners.lines().count(),
+        1 + ADDRESSES.len(),
+        "{listeners}"
+    );
+    let is_listener = |line: &&str| line.starts_with("LISTEN") && line.contains(":7 ");
+    assert_eq!(
+        listeners.lines().filter(is_listener).count(),
+        ADDRESSES.len()
+    );
+
+    let states = || -> HashMap<String, u64> {
+        serde_json::from_str(&ss(&server, &["-s", "--json"])).unwrap()
+    };
+    let count = |states: &HashMap<String, u64>, state: &str| states[state];
+    let now = states();
+    assert_eq!(now.len(), 11);
+    assert_eq!(count(&now, "LISTEN"), ADDRESSES.len() as u64);
+    assert_eq!(count(&now, "ESTABLISHED"), ADDRESSES.len() as u64);
+    assert_eq!(now.values().sum::<u64>(), 2 * ADDRESSES.len() as u64);
+    let summary = ss(&server, &["-s"]);
+    assert!(summary.starts_with("Total: 8\n"), "{summary}");
+    assert_eq!(summary.lines().count(), 2 + 11, "{summary}");
+    drop(streams);
     server.stop();
 }

@@ -3,17 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
+use axum::{Extension, Router};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
+use super::connection::Patience;
+use super::failure::{Failure, Parameters};
 use crate::capture::{Capture, CaptureError, CaptureOptions, Captures, Filter, SNAPLEN_MAX};
 use crate::runtime::ControlPlane;
+
+/// Where captures begin, and where one ends.
+pub(super) const CAPTURE: &str = "/v1/capture";
+pub(super) const ONE_CAPTURE: &str = "/v1/capture/{number}";
 
 /// The header that tells the number of a capture.
 pub(super) const NUMBER: &str = "wirepath-capture";
@@ -55,28 +61,26 @@ impl TryFrom<CaptureQuery> for CaptureOptions {
 
 pub(super) fn routes(plane: Arc<ControlPlane>) -> Router {
     Router::new()
-        .route("/v1/capture", get(start))
-        .route("/v1/capture/{number}", delete(end))
+        .route(CAPTURE, get(start))
+        .route(ONE_CAPTURE, delete(end))
         .with_state(Captures::new(plane))
 }
 
 async fn start(
     State(captures): State<Arc<Captures>>,
-    Query(query): Query<CaptureQuery>,
-) -> Response {
-    let options = match CaptureOptions::try_from(query) {
-        Err(reason) => return (StatusCode::BAD_REQUEST, reason + "\n").into_response(),
-        Ok(options) => options,
-    };
-    match captures.start(options).await {
-        Err(error) => refuse(&error).into_response(),
-        Ok(capture) => {
-            let number = (NUMBER, capture.id().to_string());
-            let kind = (header::CONTENT_TYPE, "application/x-pcapng");
-            let body = Body::from_stream(stream::try_unfold(capture, more));
-            ([number], [kind], body).into_response()
-        }
-    }
+    Extension(patience): Extension<Patience>,
+    Parameters(query): Parameters<CaptureQuery>,
+) -> Result<Response, Failure> {
+    let options = CaptureOptions::try_from(query);
+    let options = options.map_err(|reason| Failure::new(StatusCode::BAD_REQUEST, reason))?;
+    let capture = captures.start(options).await;
+    let capture = capture.map_err(|error| refusal(&error))?;
+    // It lasts until its client has enough.
+    patience.lift();
+    let number = (NUMBER, capture.id().to_string());
+    let kind = (header::CONTENT_TYPE, "application/x-pcapng");
+    let body = Body::from_stream(stream::try_unfold(capture, more));
+    Ok(([number], [kind], body).into_response())
 }
 
 async fn more(mut capture: Capture) -> Result<Option<(Vec<u8>, Capture)>, CaptureError> {
@@ -84,19 +88,22 @@ async fn more(mut capture: Capture) -> Result<Option<(Vec<u8>, Capture)>, Captur
     Ok(blocks.map(|blocks| (blocks, capture)))
 }
 
-async fn end(State(captures): State<Arc<Captures>>, Path(number): Path<u64>) -> Response {
+async fn end(
+    State(captures): State<Arc<Captures>>,
+    Path(number): Path<u64>,
+) -> Result<StatusCode, Failure> {
     if captures.end(number) {
-        return StatusCode::NO_CONTENT.into_response();
+        return Ok(StatusCode::NO_CONTENT);
     }
-    let reason = format!("there is no capture {number}\n");
-    (StatusCode::NOT_FOUND, reason).into_response()
+    let reason = format!("there is no capture {number}");
+    Err(Failure::new(StatusCode::NOT_FOUND, reason))
 }
 
-fn refuse(error: &CaptureError) -> (StatusCode, String) {
+fn refusal(error: &CaptureError) -> Failure {
     let status = match error {
         CaptureError::TooMany => StatusCode::CONFLICT,
         CaptureError::Worker(_) => StatusCode::SERVICE_UNAVAILABLE,
         CaptureError::Pcapng(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    (status, format!("{error}\n"))
+    Failure::new(status, error)
 }

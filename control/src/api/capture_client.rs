@@ -24,7 +24,9 @@ impl Client {
     pub async fn capture(&self, query: &CaptureQuery) -> anyhow::Result<CaptureStream> {
         let query = serde_urlencoded::to_string(query)?;
         let resource = format!("/v1/capture?{query}");
-        let response = self.request(hyper::Method::GET, &resource).await?;
+        let response = self
+            .request(hyper::Method::GET, &resource, Vec::new())
+            .await?;
         let number = response.headers().get(NUMBER);
         let number = number.and_then(|number| number.to_str().ok()?.parse().ok());
         let Some(number) = number else {
@@ -63,7 +65,7 @@ impl CaptureStream {
     pub async fn end(&self) -> anyhow::Result<()> {
         let resource = format!("/v1/capture/{}", self.number);
         self.client
-            .request(hyper::Method::DELETE, &resource)
+            .request(hyper::Method::DELETE, &resource, Vec::new())
             .await
             .map(drop)
     }

@@ -1,18 +1,21 @@
 //! The command's side of the API.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::model::{Flow, Stats};
+use super::model::{Flow, FlowPage, Listener, NewListener, Problem, Rank};
 use super::socket::DIRECTORY;
+use super::stats::Stats;
 use crate::config::Diff;
 
 /// A running server, asked through its control socket.
@@ -68,7 +71,49 @@ impl Client {
     /// # Errors
     /// No server listens there, or it does not answer as it should.
     pub async fn flows(&self) -> anyhow::Result<Vec<Flow>> {
-        self.get("/v1/flows").await
+        let (mut flows, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.flow_page("", after.as_deref(), None).await?;
+            flows.extend(page.flows);
+            match page.next {
+                None => return Ok(flows),
+                next => after = next,
+            }
+        }
+    }
+
+    /// Those of its flows that pass a filter, from `after` on, so many at most.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows); the filter makes no sense.
+    pub async fn flow_page(
+        &self,
+        filter: &str,
+        after: Option<&str>,
+        limit: Option<usize>,
+    ) -> anyhow::Result<FlowPage> {
+        let mut query = vec![("filter", filter.to_owned())];
+        query.extend(after.map(|after| ("after", after.to_owned())));
+        query.extend(limit.map(|limit| ("limit", limit.to_string())));
+        let query = serde_urlencoded::to_string(query)?;
+        self.get(&format!("/v1/flows?{query}")).await
+    }
+
+    /// The connections that rank highest, the first first.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows).
+    pub async fn top(&self, by: Rank, limit: usize) -> anyhow::Result<Vec<Flow>> {
+        self.get(&format!("/v1/top?by={}&limit={limit}", by.name()))
+            .await
+    }
+
+    /// How many of its flows are in each state, by name.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows).
+    pub async fn summary(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        self.get("/v1/summary").await
     }
 
     /// What it counted.
@@ -88,23 +133,63 @@ impl Client {
         self.ask(Method::POST, &resource).await
     }
 
+    /// What it counted, for Prometheus.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows).
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let response = self.request(Method::GET, "/metrics", Vec::new()).await?;
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Who listens there.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows).
+    pub async fn listeners(&self) -> anyhow::Result<Vec<Listener>> {
+        self.get("/v1/listeners").await
+    }
+
+    /// Has a service wait at an endpoint.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows), and why it cannot.
+    pub async fn listen(&self, new: &NewListener) -> anyhow::Result<()> {
+        let body = serde_json::to_vec(new)?;
+        let done = self.request(Method::POST, "/v1/listeners", body).await;
+        done.map(drop)
+    }
+
+    /// Has nobody wait there any more.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows), and why it cannot.
+    pub async fn unlisten(&self, endpoint: SocketAddr) -> anyhow::Result<()> {
+        let query = serde_urlencoded::to_string([("endpoint", endpoint.to_string())])?;
+        let resource = format!("/v1/listeners?{query}");
+        let done = self.request(Method::DELETE, &resource, Vec::new()).await;
+        done.map(drop)
+    }
+
     pub(super) async fn get<T: DeserializeOwned>(&self, resource: &str) -> anyhow::Result<T> {
         self.ask(Method::GET, resource).await
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, resource: &str) -> anyhow::Result<T> {
         let path = self.path.display();
-        let response = self.request(method, resource).await?;
+        let response = self.request(method, resource, Vec::new()).await?;
         let body = response.into_body().collect().await?.to_bytes();
         serde_json::from_slice(&body)
             .with_context(|| format!("the server at {path} speaks another version"))
     }
 
-    /// The answer to a request without a body, if it is one of success.
+    /// The answer to a request, if it is one of success.
     pub(super) async fn request(
         &self,
         method: Method,
         resource: &str,
+        body: Vec<u8>,
     ) -> anyhow::Result<Response<Incoming>> {
         let path = self.path.display();
         let stream = UnixStream::connect(&self.path).await.with_context(|| {
@@ -114,20 +199,22 @@ impl Client {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // It ends with the answer.
         tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(resource);
-        let request = request.header("host", "wirepath");
-        let response = sender
-            .send_request(request.body(Empty::<Bytes>::new())?)
-            .await;
+        let request = Request::builder()
+            .method(method)
+            .uri(resource)
+            .header("host", "wirepath")
+            .body(Full::new(Bytes::from(body)))?;
+        let response = sender.send_request(request).await;
         let response = response.with_context(|| format!("the server at {path} hung up"))?;
         let status = response.status();
         if !status.is_success() {
             let body = response.into_body().collect().await?.to_bytes();
-            let text = String::from_utf8_lossy(&body);
+            let text = || String::from_utf8_lossy(&body).trim().to_owned();
+            let problem = serde_json::from_slice::<Problem>(&body);
             return Err(anyhow::Error::from(Refused {
                 path: self.path.clone(),
                 status: status.as_u16(),
-                text: text.trim().to_owned(),
+                text: problem.map_or_else(|_| text(), |problem| problem.error),
             }));
         }
         Ok(response)

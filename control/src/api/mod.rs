@@ -3,16 +3,26 @@
 mod capture;
 mod capture_client;
 mod client;
+mod connection;
+mod failure;
+mod filter;
+mod flows;
+mod metrics;
 mod model;
+#[cfg(test)]
+mod openapi;
 mod reload;
 mod server;
 mod socket;
+mod stats;
 mod trace;
 
 pub use capture::CaptureQuery;
 pub use capture_client::CaptureStream;
 pub use client::{Client, Refused, running_servers};
-pub use model::{Details, Flow, Stats};
-pub use server::{Server, serve};
+pub use filter::{Filter, FilterError};
+pub use model::{Details, Flow, FlowPage, Listener, NewListener, Problem, Rank, Timer};
+pub use server::{Server, serve, serve_metrics};
 pub use socket::{ControlSocket, SocketError};
+pub use stats::{Quantiles, QueueStats, Stats, WorkerStats};
 pub use trace::{Trace, TraceEvent, TraceQuery, What};

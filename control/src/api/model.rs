@@ -1,15 +1,16 @@
-//! What is said over the API, as JSON.
+//! What is said of flows and listeners over the API, as JSON.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use wirepath_stack::counters::Counters;
-use wirepath_stack::worker::{FlowInfo, Holdings};
+use wirepath_apps::Service;
+use wirepath_stack::worker::FlowInfo;
+use wirepath_tcp::Timer as TcpTimer;
 use wirepath_tcp::connection::Info;
 use wirepath_tcp::state::State;
+use wirepath_tcp::time::Instant;
 
-use crate::runtime::{ControlPlane, Snapshot};
+use crate::runtime::ListenerInfo;
 
 /// A flow, as a line of `ss`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,8 +25,21 @@ pub struct Flow {
     pub recv_queue: u32,
     /// Bytes not acknowledged by the peer.
     pub send_queue: u32,
+    /// The timer that fires next, if any is armed.
+    pub timer: Option<Timer>,
     /// More, where there is a whole connection.
     pub details: Option<Details>,
+}
+
+/// What `ss -o` adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// What for, in the words of ss(8) where it has one.
+    pub name: String,
+    /// In how many milliseconds.
+    pub expires_ms: u64,
+    /// How often it has fired in a row for the same bytes.
+    pub retries: u8,
 }
 
 /// What `ss -i` adds.
@@ -51,6 +65,8 @@ pub struct Details {
     pub min_rtt_us: Option<u32>,
     /// Effective send MSS in bytes.
     pub smss: u16,
+    /// Largest packet that the path is taken to carry, in bytes.
+    pub path_mtu: u32,
     /// cwnd in bytes.
     pub cwnd: u32,
     /// ssthresh in bytes, once there was a loss.
@@ -59,6 +75,20 @@ pub struct Details {
     pub snd_wnd: u32,
     /// RCV.WND in bytes.
     pub rcv_wnd: u32,
+    /// Bytes never sent, FIN included.
+    pub unsent: u32,
+    /// Bytes in the network, as far as is known.
+    pub in_flight: u32,
+    /// Bytes that the peer has beyond the cumulative ACK, by SACK.
+    pub sacked: u32,
+    /// Bytes that count as lost and were not sent again since, with SACK.
+    pub lost: u32,
+    /// Bytes per second that arrived lately, with SACK.
+    pub delivery_rate: Option<u64>,
+    /// Whether the application, not the network, sets that rate.
+    pub app_limited: bool,
+    /// Bytes per second that may leave, where it is paced.
+    pub pacing_rate: Option<u64>,
     /// Bytes of text acknowledged by the peer.
     pub bytes_acked: u64,
     /// Bytes of text received in order.
@@ -71,60 +101,127 @@ pub struct Details {
     pub retransmissions: u64,
 }
 
-/// What a server counted since it started, and holds now.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stats {
-    /// Counters of all workers together, by name.
-    pub counters: BTreeMap<String, u64>,
-    /// Frames and segments dropped, by reason.
-    pub drops: BTreeMap<String, u64>,
-    /// Connections that entered each state.
-    pub states_entered: BTreeMap<String, u64>,
-    /// Frames by what the XDP program did with them.
-    pub steering: BTreeMap<String, u64>,
-    /// Whole connections now.
-    pub open: usize,
-    /// Unfinished handshakes now.
-    pub half_open: usize,
-    /// Connections in TIME-WAIT now.
-    pub time_wait: usize,
-    /// Blocks of text in use now.
-    pub blocks: usize,
-    /// Connections that the directory of several workers knows now.
-    pub known_connections: usize,
-    /// Times that a worker was stuck in one turn for a second or more.
-    pub stalls: u64,
-    /// Whole connections now, and connections established so far, by worker.
-    pub workers: Vec<WorkerStats>,
-    /// Whether all frames are accounted for.
-    pub frames_balance: bool,
+/// Some flows, and where the others are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowPage {
+    /// Those that pass the filter: fewer than the limit, even none, while there may be more.
+    pub flows: Vec<Flow>,
+    /// What to ask for as `after`; absent at the end.
+    pub next: Option<String>,
 }
 
-/// What one worker has.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerStats {
-    /// The queues that it owns.
-    pub queues: Vec<u32>,
-    /// Whole connections now.
-    pub open: usize,
-    /// Connections established since it started.
+/// By what flows are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// Bytes received and acknowledged so far.
+    #[default]
+    Bytes,
+    /// Bytes not acknowledged by the peer.
+    SendQueue,
+    /// SRTT.
+    Srtt,
+    /// Segments sent again.
+    Retransmissions,
+}
+
+impl Rank {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Bytes,
+        Self::SendQueue,
+        Self::Srtt,
+        Self::Retransmissions,
+    ];
+
+    /// The name in requests.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::SendQueue => "send_queue",
+            Self::Srtt => "srtt",
+            Self::Retransmissions => "retransmissions",
+        }
+    }
+
+    /// Where a connection stands.
+    #[must_use]
+    pub fn of(self, info: &Info) -> u64 {
+        match self {
+            Self::Bytes => info.bytes_received.saturating_add(info.bytes_acked),
+            Self::SendQueue => info.send_queue.into(),
+            Self::Srtt => info.srtt.into(),
+            Self::Retransmissions => info.retransmissions,
+        }
+    }
+}
+
+/// A listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Where it listens.
+    pub endpoint: SocketAddr,
+    /// Name of the service that answers there.
+    pub service: String,
+    /// Whether it accepts no more, and waits for its connections to end.
+    pub closing: bool,
+    /// Connections and handshakes that it has now.
+    pub held: usize,
+    /// Connections that it has opened since it began to listen.
     pub opened: u64,
-    /// Frames that it has handed over to others.
-    pub handed_over: u64,
-    /// Frames that others have handed over to it.
-    pub taken_over: u64,
 }
 
-impl From<&FlowInfo> for Flow {
-    fn from(flow: &FlowInfo) -> Self {
+/// A listener that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewListener {
+    /// Where to listen.
+    pub endpoint: SocketAddr,
+    /// Name of the service that is to answer there: echo, discard or chargen.
+    pub service: String,
+}
+
+/// Why a request was not met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong, in a sentence.
+    pub error: String,
+}
+
+impl Flow {
+    /// A flow at `now` of its worker.
+    #[must_use]
+    pub fn of(flow: &FlowInfo, now: Instant) -> Self {
+        let info = flow.info.as_ref();
         Self {
             state: flow.state.name().to_owned(),
             local: flow.tuple.local.into(),
             remote: flow.tuple.remote.into(),
-            recv_queue: flow.info.map_or(0, |info| info.recv_queue),
-            send_queue: flow.info.map_or(0, |info| info.send_queue),
-            details: flow.info.as_ref().map(Details::from),
+            recv_queue: info.map_or(0, |info| info.recv_queue),
+            send_queue: info.map_or(0, |info| info.send_queue),
+            timer: Timer::of(flow, now),
+            details: info.map(Details::from),
         }
+    }
+}
+
+impl Timer {
+    fn of(flow: &FlowInfo, now: Instant) -> Option<Self> {
+        let short_lived = || {
+            let timer = if flow.state == State::TimeWait {
+                TcpTimer::Linger
+            } else {
+                TcpTimer::Retransmit
+            };
+            Some((timer, flow.deadline?))
+        };
+        let (timer, deadline) = flow.info.map_or_else(short_lived, |info| info.timer)?;
+        Some(Self {
+            name: timer.name().to_owned(),
+            expires_ms: u64::try_from(deadline.since(now).as_millis()).unwrap_or(u64::MAX),
+            retries: flow.info.map_or(0, |info| info.retries),
+        })
     }
 }
 
@@ -141,10 +238,18 @@ impl From<&Info> for Details {
             rttvar_us: info.rttvar,
             min_rtt_us: info.min_rtt,
             smss: info.smss,
+            path_mtu: info.path_mtu,
             cwnd: info.cwnd,
             ssthresh: info.ssthresh,
             snd_wnd: info.snd_wnd,
             rcv_wnd: info.rcv_wnd,
+            unsent: info.unsent,
+            in_flight: info.in_flight,
+            sacked: info.sacked,
+            lost: info.lost,
+            delivery_rate: info.delivery_rate,
+            app_limited: info.app_limited,
+            pacing_rate: info.pacing_rate,
             bytes_acked: info.bytes_acked,
             bytes_received: info.bytes_received,
             segments_out: info.segments_out,
@@ -154,59 +259,23 @@ impl From<&Info> for Details {
     }
 }
 
-impl Stats {
-    /// All workers together, and what the control plane knows.
-    #[must_use]
-    pub fn of(
-        plane: &ControlPlane,
-        snapshots: &[Snapshot],
-        steering: &BTreeMap<&'static str, u64>,
-    ) -> Self {
-        let mut counters = Counters::default();
-        let mut holdings = Holdings::default();
-        for snapshot in snapshots {
-            counters.add(&snapshot.counters);
-            holdings.add(&snapshot.holdings);
-        }
-        let owned = |(name, count): (&str, u64)| (name.to_owned(), count);
-        let plain = counters
-            .table()
-            .into_iter()
-            .map(|(name, _, count)| (name, count));
-        let states = State::ALL.iter().zip(counters.entered);
+impl From<&ListenerInfo> for Listener {
+    fn from(info: &ListenerInfo) -> Self {
         Self {
-            counters: plain.map(owned).collect(),
-            drops: counters
-                .drops()
-                .filter(|&(_, count)| count > 0)
-                .map(owned)
-                .collect(),
-            states_entered: states
-                .map(|(state, count)| owned((state.name(), count)))
-                .collect(),
-            steering: steering
-                .iter()
-                .map(|(&name, &count)| owned((name, count)))
-                .collect(),
-            open: holdings.open,
-            half_open: holdings.half_open,
-            time_wait: holdings.time_wait,
-            blocks: holdings.blocks,
-            known_connections: plane.known_connections(),
-            stalls: plane.stalls(),
-            workers: plane
-                .workers()
-                .iter()
-                .zip(snapshots)
-                .map(|(worker, snapshot)| WorkerStats {
-                    queues: worker.queues().to_vec(),
-                    open: snapshot.holdings.open,
-                    opened: snapshot.counters.opened,
-                    handed_over: snapshot.counters.handed_over,
-                    taken_over: snapshot.counters.taken_over,
-                })
-                .collect(),
-            frames_balance: snapshots.iter().all(|snapshot| snapshot.frames_balance),
+            endpoint: info.endpoint,
+            service: info.service.name().to_owned(),
+            closing: info.closing,
+            held: info.held,
+            opened: info.opened,
         }
+    }
+}
+
+impl NewListener {
+    /// The service it names, if there is one.
+    #[must_use]
+    pub fn service(&self) -> Option<Service> {
+        let mut services = Service::ALL.into_iter();
+        services.find(|service| service.name() == self.service)
     }
 }

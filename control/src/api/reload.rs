@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
+use super::failure::{Failure, Parameters};
 use super::server::{Answer, Server};
 use crate::config::{Diff, ReloadError};
 use crate::runtime::ListenError;
@@ -20,7 +21,10 @@ pub(super) struct Wish {
 }
 
 /// Answers with the difference; with an error nothing has changed.
-pub(super) async fn reload(State(server): State<Server>, Query(wish): Query<Wish>) -> Answer<Diff> {
+pub(super) async fn reload(
+    State(server): State<Server>,
+    Parameters(wish): Parameters<Wish>,
+) -> Answer<Diff> {
     let reloader = server.reloader.as_ref().map(Arc::clone);
     let reloader = reloader.ok_or_else(|| refusal(&ReloadError::NoFile))?;
     // A task of its own: who asks may hang up, and a reload must come to its end.
@@ -31,16 +35,16 @@ pub(super) async fn reload(State(server): State<Server>, Query(wish): Query<Wish
             reloader.reload().await
         }
     });
-    let failed = |error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"));
+    let failed = |error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error);
     let diff = task.await.map_err(failed)?;
     Ok(Json(diff.map_err(|error| refusal(&error))?))
 }
 
-fn refusal(error: &ReloadError) -> (StatusCode, String) {
+fn refusal(error: &ReloadError) -> Failure {
     let status = match error {
         ReloadError::Source(_) | ReloadError::NeedsRestart(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ReloadError::Listen(ListenError::Worker(_)) => StatusCode::SERVICE_UNAVAILABLE,
         ReloadError::NoFile | ReloadError::Listen(_) => StatusCode::CONFLICT,
     };
-    (status, format!("{error}\n"))
+    Failure::new(status, error)
 }

@@ -1,31 +1,53 @@
 //! The server's side of the API.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Deserialize;
+use tokio::net::TcpListener;
 
-use super::capture;
-use super::model::{Flow, Stats};
+use super::failure::{self, BODY_MAX, Body, Failure, Parameters};
+use super::flows::{flows, summary, top};
+use super::model::{Listener, NewListener};
 use super::reload::reload;
 use super::socket::ControlSocket;
-use super::trace;
+use super::stats::Stats;
+use super::{capture, connection, metrics, trace};
 use crate::config::Reloader;
-use crate::runtime::{AskError, ControlPlane};
+use crate::runtime::ControlPlane;
+
+/// What the API is, for programs.
+pub(super) const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+/// Where the resources are: here, and in the files of captures and traces.
+pub(super) const PATHS: [&str; 8] = [
+    "/v1/flows",
+    "/v1/top",
+    "/v1/summary",
+    "/v1/stats",
+    "/v1/listeners",
+    "/v1/reload",
+    "/v1/openapi.json",
+    METRICS,
+];
+const METRICS: &str = "/metrics";
 
 /// What the API answers from.
 #[derive(Debug, Clone)]
 pub struct Server {
-    plane: Arc<ControlPlane>,
+    pub(super) plane: Arc<ControlPlane>,
     /// How it takes on another configuration, if it can.
     pub(super) reloader: Option<Arc<Reloader>>,
 }
 
-/// An answer, or a status with a sentence.
-pub(super) type Answer<T> = Result<Json<T>, (StatusCode, String)>;
+/// An answer, or why there is none.
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
 
 impl Server {
     /// An API for this server.
@@ -45,42 +67,99 @@ impl Server {
     }
 }
 
-/// Answers requests until the end.
+/// Answers requests at the control socket until the end.
 ///
 /// # Errors
 /// The socket failed.
 pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
+    let resources = [
+        get(flows),
+        get(top),
+        get(summary),
+        get(stats),
+        get(listeners).post(listen).delete(unlisten),
+        post(reload),
+        get(openapi),
+        get(prometheus),
+    ];
+    let routes = PATHS.into_iter().zip(resources);
     let captures = capture::routes(Arc::clone(&server.plane));
     let traces = trace::routes(Arc::clone(&server.plane));
-    let router = Router::new()
-        .route("/v1/flows", get(flows))
-        .route("/v1/stats", get(stats))
-        .route("/v1/reload", post(reload))
-        .with_state(server)
-        .merge(captures)
-        .merge(traces);
-    axum::serve(socket.listener()?, router).await
+    let router = routes.fold(Router::new(), |router, (path, resource)| {
+        router.route(path, resource)
+    });
+    let router = complete(router).with_state(server);
+    let refusal = Router::new().fallback(failure::forbidden);
+    let listener = socket.listener()?;
+    connection::serve_unix(listener, router.merge(captures).merge(traces), refusal).await
 }
 
-async fn flows(State(server): State<Server>) -> Answer<Vec<Flow>> {
-    let mut flows = Vec::new();
-    for worker in server.plane.workers() {
-        let part = worker.flows().await.map_err(unavailable)?;
-        flows.extend(part.iter().map(Flow::from));
-    }
-    Ok(Json(flows))
+/// Answers requests for `/metrics`, and nothing else, at a TCP socket of the kernel.
+///
+/// # Errors
+/// The socket failed.
+pub async fn serve_metrics(listener: TcpListener, server: Server) -> io::Result<()> {
+    let router = Router::new().route(METRICS, get(prometheus));
+    connection::serve_tcp(listener, complete(router).with_state(server)).await
+}
+
+/// With answers to what makes no sense.
+fn complete(router: Router<Server>) -> Router<Server> {
+    router
+        .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::no_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
 async fn stats(State(server): State<Server>) -> Answer<Stats> {
-    let snapshots = server.plane.snapshots().await.map_err(unavailable)?;
-    let steering = server.plane.steering().counters();
-    let steering = steering.iter().flat_map(|counters| counters.iter());
-    let steering = steering
-        .map(|(verdict, count)| (verdict.name(), count))
-        .collect();
-    Ok(Json(Stats::of(&server.plane, &snapshots, &steering)))
+    Ok(Json(Stats::of(&server.plane.report().await?)))
 }
 
-fn unavailable(error: AskError) -> (StatusCode, String) {
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))
+async fn prometheus(State(server): State<Server>) -> Result<impl IntoResponse, Failure> {
+    let text = metrics::metrics(&server.plane.report().await?);
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
+async fn listeners(State(server): State<Server>) -> Answer<Vec<Listener>> {
+    let listeners = server.plane.listeners().await?;
+    Ok(Json(listeners.iter().map(Listener::from).collect()))
+}
+
+async fn listen(
+    State(server): State<Server>,
+    Body(new): Body<NewListener>,
+) -> Result<(StatusCode, Json<Listener>), Failure> {
+    let service = new.service().ok_or_else(|| {
+        let error = format!("there is no service {:?}", new.service);
+        Failure::new(StatusCode::BAD_REQUEST, error)
+    })?;
+    server.plane.listen(new.endpoint, service).await?;
+    let (service, endpoint) = (new.service, new.endpoint);
+    let listener = Listener {
+        endpoint,
+        service,
+        closing: false,
+        held: 0,
+        opened: 0,
+    };
+    Ok((StatusCode::CREATED, Json(listener)))
+}
+
+/// Which listener.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    endpoint: SocketAddr,
+}
+
+async fn unlisten(
+    State(server): State<Server>,
+    Parameters(which): Parameters<Which>,
+) -> Result<StatusCode, Failure> {
+    server.plane.unlisten(which.endpoint).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

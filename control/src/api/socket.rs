@@ -6,8 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
-use axum::serve::Listener;
-use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
 /// Where servers put their sockets by default, one each.
@@ -80,8 +78,8 @@ impl ControlSocket {
         &self.path
     }
 
-    pub(super) fn listener(&self) -> io::Result<Checked> {
-        Ok(Checked(UnixListener::from_std(self.listener.try_clone()?)?))
+    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+        UnixListener::from_std(self.listener.try_clone()?)
     }
 }
 
@@ -111,32 +109,8 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
-/// Lets in root and the server's own user and group, whatever became of the file's mode.
-pub(super) struct Checked(UnixListener);
-
-impl Listener for Checked {
-    type Io = UnixStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, address)) if is_trusted(&stream) => return (stream, address),
-                Ok(_) => tracing::warn!("a user without rights asked at the control socket"),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept at the control socket");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                }
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-fn is_trusted(stream: &UnixStream) -> bool {
+/// Whether it is root, or the server's own user or group, whatever became of the file's mode.
+pub(super) fn is_trusted(stream: &UnixStream) -> bool {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     stream.peer_cred().is_ok_and(|peer| {
         peer.uid() == 0 || peer.uid() == user.as_raw() || peer.gid() == group.as_raw()

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,8 @@ use wirepath_stack::tap::Direction;
 use wirepath_tcp::time::Instant;
 
 use super::client::Client;
+use super::failure::Parameters;
+use super::server::Answer;
 use crate::runtime::ControlPlane;
 
 /// What last happened to a connection.
@@ -92,6 +93,9 @@ pub enum What {
     },
 }
 
+/// Where traces are.
+pub(super) const TRACE: &str = "/v1/trace";
+
 /// Which traces.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct TraceQuery {
@@ -112,15 +116,13 @@ impl Client {
 }
 
 pub(super) fn routes(plane: Arc<ControlPlane>) -> Router {
-    Router::new()
-        .route("/v1/trace", get(traces))
-        .with_state(plane)
+    Router::new().route(TRACE, get(traces)).with_state(plane)
 }
 
 async fn traces(
     State(plane): State<Arc<ControlPlane>>,
-    Query(query): Query<TraceQuery>,
-) -> Result<Json<Vec<Trace>>, (StatusCode, String)> {
+    Parameters(query): Parameters<TraceQuery>,
+) -> Answer<Vec<Trace>> {
     let mut traces = Vec::new();
     for worker in plane.workers() {
         let answer = worker.ask(move |now, worker| {
@@ -131,8 +133,7 @@ async fn traces(
             });
             (now, recordings)
         });
-        let unavailable = |error| (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"));
-        let (now, recordings) = answer.await.map_err(unavailable)?;
+        let (now, recordings) = answer.await?;
         let wall = Wall::at(now);
         traces.extend(recordings.iter().map(|recording| wall.trace(recording)));
     }

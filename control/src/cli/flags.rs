@@ -1,6 +1,6 @@
 //! What all servers can be told on the command line: each flag a setting of the configuration.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::config::{
@@ -70,6 +70,9 @@ pub(super) struct Flags {
     /// Where the control socket is [default: /run/wirepath/INTERFACE-PID.sock].
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
+    /// An address of the kernel where Prometheus can ask for /metrics, as 127.0.0.1:9090.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
 }
 
 /// A bare number is one of seconds.
@@ -118,6 +121,7 @@ impl Flags {
         if self.control.is_some() {
             configuration.control.clone_from(&self.control);
         }
+        configuration.metrics = self.metrics.or(configuration.metrics);
         let tcp = &mut configuration.tcp;
         tcp.keep_alive = self.keep_alive.or(tcp.keep_alive);
         tcp.congestion = self.congestion.or(tcp.congestion);

@@ -5,10 +5,14 @@ mod check;
 mod config;
 mod demo;
 mod flags;
+mod listen;
 mod reload;
 mod script;
 mod server;
+mod servers;
 mod ss;
+mod stats;
+mod top;
 mod trace;
 
 use std::fmt;
@@ -54,6 +58,12 @@ enum Command {
     Capture(capture::Args),
     /// Show what last happened to a connection, segment by segment, or list those that met trouble.
     Trace(trace::Args),
+    /// Show what running servers have counted and measured, like nstat.
+    Stats(stats::Args),
+    /// Watch a running server: load, rates, turn lengths, connections, like top.
+    Top(top::Args),
+    /// List, add or remove the listeners of a running server.
+    Listen(listen::Args),
     /// Play packet scripts against the stack, without a network.
     Script(script::Args),
     /// Say whether and how well an interface will work, and why not.
@@ -127,6 +137,9 @@ pub fn main() -> ExitCode {
         Command::Ss(args) => ss::run(&args),
         Command::Capture(args) => capture::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Top(args) => top::run(&args),
+        Command::Listen(args) => listen::run(&args),
         Command::Script(args) => script::run(&args),
         Command::Check(args) => check::run(&args),
     };

@@ -1,11 +1,13 @@
 //! `wirepath echo`, `discard`, `chargen` and `serve`: from a configuration to the end of a server.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use sd_notify::NotifyState;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
@@ -125,6 +127,7 @@ async fn run_until_told(source: Source, configuration: Configuration) -> Result<
     let interface = configuration.interface.clone();
     let control = ControlSocket::bind(configuration.control.as_deref(), &interface)?;
     let plane = runtime.plane();
+    let metrics = metrics_listener(configuration.metrics).await?;
     announce(&runtime, &control).await?;
     let reloader = Arc::new(Reloader::new(source, configuration, runtime.plane()));
     let state = api::Server::new(runtime.plane()).with_reloader(Arc::clone(&reloader));
@@ -134,7 +137,8 @@ async fn run_until_told(source: Source, configuration: Configuration) -> Result<
             tracing::info!("{signal}: closing connections");
         }
         () = runtime.failed() => tracing::error!("a worker has ended"),
-        result = api::serve(&control, state) => result?,
+        result = api::serve(&control, state.clone()) => result?,
+        result = serve_metrics(metrics, state) => result?,
         () = plane.watch() => {}
     }
     tell_manager(&[NotifyState::Stopping]);
@@ -165,6 +169,22 @@ async fn reload(reloader: &Reloader) {
 fn tell_manager(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot tell the service manager");
+    }
+}
+
+async fn metrics_listener(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    let failed = || format!("cannot listen for Prometheus at {address}; choose another --metrics");
+    listener.with_context(failed).map(Some)
+}
+
+async fn serve_metrics(listener: Option<TcpListener>, state: api::Server) -> std::io::Result<()> {
+    match listener {
+        Some(listener) => api::serve_metrics(listener, state).await,
+        None => std::future::pending().await,
     }
 }
 

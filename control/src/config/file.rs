@@ -1,6 +1,6 @@
 //! A whole configuration, as a file or flags say it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ pub struct Configuration {
     /// By default `/run/wirepath/INTERFACE-PID.sock`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<PathBuf>,
+    /// Where the kernel takes questions of Prometheus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
     pub drain: Drain,
     pub limits: Limits,
     pub device: Device,
@@ -91,6 +94,7 @@ impl Default for Configuration {
             idle: IdleChoice::Adaptive,
             rx_checksum: RxChecksum::Whole,
             control: None,
+            metrics: None,
             drain: Period(wirepath_tcp::time::Millis(3_000)),
             limits: Limits::default(),
             device: Device::default(),

@@ -41,6 +41,7 @@ fn the_example_says_every_setting_and_its_default() {
     let said: toml::Table = EXAMPLE.parse().unwrap();
     let default = Configuration {
         control: example.control.clone(),
+        metrics: example.metrics,
         ..Configuration::default()
     };
     let all: toml::Table = default.effective().to_toml().unwrap().parse().unwrap();

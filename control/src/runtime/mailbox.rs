@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 use wirepath_apps::Services;
 use wirepath_device::Ledger;
 use wirepath_stack::counters::Counters;
-use wirepath_stack::worker::{FlowInfo, Holdings, Worker};
+use wirepath_stack::worker::{Holdings, Worker};
 use wirepath_tcp::time::Instant;
 use wirepath_xdp::{Waker, XdpDevice};
 
 use super::hand_over::Room;
+use super::meter::Meter;
 
 /// A worker with all the services there are.
 pub(super) type Served = Worker<XdpDevice, Services>;
@@ -31,6 +32,7 @@ type Errand = Box<dyn FnOnce(Instant, &mut Served) + Send>;
 
 enum Command {
     Run(Errand),
+    Measure(oneshot::Sender<Meter>),
     End,
 }
 
@@ -147,12 +149,13 @@ impl WorkerHandle {
         .await
     }
 
-    /// All its flows now.
+    /// How busy it was so far, and how long its turns took.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
-    pub async fn flows(&self) -> Result<Vec<FlowInfo>, AskError> {
-        self.ask(|_, worker| worker.flows().collect()).await
+    pub async fn meter(&self) -> Result<Meter, AskError> {
+        let (sender, receiver) = oneshot::channel();
+        self.await_answer(Command::Measure(sender), receiver).await
     }
 
     /// What `question` answers, on the worker's thread between two turns. It must be quick: the
@@ -167,7 +170,16 @@ impl WorkerHandle {
         let (sender, receiver) = oneshot::channel();
         // Whoever asked may be gone.
         let errand = move |now, worker: &mut Served| drop(sender.send(question(now, worker)));
-        let pushed = self.mail.commands.push(Command::Run(Box::new(errand)));
+        self.await_answer(Command::Run(Box::new(errand)), receiver)
+            .await
+    }
+
+    async fn await_answer<T>(
+        &self,
+        command: Command,
+        receiver: oneshot::Receiver<T>,
+    ) -> Result<T, AskError> {
+        let pushed = self.mail.commands.push(command);
         pushed.map_err(|_| AskError::Busy(self.number))?;
         if self.mail.ended.load(Ordering::SeqCst) {
             return Err(AskError::Ended(self.number));
@@ -212,12 +224,14 @@ impl Inbox {
     }
 
     /// Carries out what was asked, so much at a time. Whether the worker goes on.
-    pub(super) fn attend(&self, now: Instant, worker: &mut Served) -> bool {
+    pub(super) fn attend(&self, now: Instant, worker: &mut Served, meter: &Meter) -> bool {
         for _ in 0..ERRANDS_PER_TURN {
             match self.0.commands.pop() {
                 None => break,
                 Some(Command::End) => return false,
                 Some(Command::Run(errand)) => errand(now, worker),
+                // Whoever asked may be gone.
+                Some(Command::Measure(sender)) => drop(sender.send(meter.clone())),
             }
         }
         true

@@ -104,6 +104,8 @@ pub struct ListenerInfo {
     pub closing: bool,
     /// Connections and handshakes it has, on all workers.
     pub held: usize,
+    /// Connections it has opened since it began to listen, on all workers.
+    pub opened: u64,
 }
 
 /// What can be asked of a running server, and changed while it runs.
@@ -290,6 +292,7 @@ impl ControlPlane {
                 service: entry.settings.service,
                 closing: entry.closing,
                 held: self.held(entry.ids()).await?,
+                opened: self.opened(entry.ids()).await?,
             });
         }
         Ok(listeners)
@@ -381,16 +384,32 @@ impl ControlPlane {
 
     /// Connections and handshakes of all these numbers.
     async fn held(&self, ids: Vec<ListenerId>) -> Result<usize, AskError> {
+        self.sum(ids, |worker, id| worker.held_by(id)).await
+    }
+
+    async fn opened(&self, ids: Vec<ListenerId>) -> Result<u64, AskError> {
+        self.sum(ids, |worker, id| worker.opened_by(id)).await
+    }
+
+    /// What all workers count of listeners.
+    async fn sum<T>(
+        &self,
+        ids: Vec<ListenerId>,
+        count: fn(&super::mailbox::Served, ListenerId) -> T,
+    ) -> Result<T, AskError>
+    where
+        T: std::iter::Sum + Send + 'static,
+    {
         let ids: Arc<[ListenerId]> = ids.into();
-        let mut held = 0;
+        let mut counts = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let ids = Arc::clone(&ids);
-            let count = move |_, worker: &mut super::mailbox::Served| -> usize {
-                ids.iter().map(|&id| worker.held_by(id)).sum()
+            let all = move |_, worker: &mut super::mailbox::Served| -> T {
+                ids.iter().map(|&id| count(worker, id)).sum()
             };
-            held += worker.ask(count).await?;
+            counts.push(worker.ask(all).await?);
         }
-        Ok(held)
+        Ok(counts.into_iter().sum())
     }
 }
 

@@ -13,6 +13,7 @@ use wirepath_xdp::XdpDevice;
 use super::StartError;
 use super::hand_over::Room;
 use super::mailbox::{Inbox, Served, WorkerHandle, mailbox};
+use super::meter::Meter;
 
 /// How long an adaptive worker spins before it sleeps. Waking costs the peer about 4 us.
 const SPIN: Duration = Duration::from_micros(50);
@@ -80,11 +81,12 @@ fn run(
     (clock, idle): (MonotonicClock, Idle),
 ) -> io::Result<()> {
     let mut busy_at = clock.now();
+    let mut meter = Meter::new(busy_at);
     loop {
         let now = clock.now();
         room.note_turn();
-        let progress = worker.turn(now)?;
-        if !inbox.attend(now, &mut worker) {
+        let progress = meter.turn(&clock, now, &mut worker)?;
+        if !inbox.attend(now, &mut worker, &meter) {
             return Ok(());
         }
         // A device with frames that it cannot send wakes from its sleep by itself.

@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 pub(crate) mod fault;
+pub(crate) mod http;
 pub(crate) mod server;
 mod tc;
 pub(crate) mod vlan;
