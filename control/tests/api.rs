@@ -72,12 +72,16 @@ fn flows_come_by_pages_and_each_once() {
         .map(|n| client::connect(&network.client, (ADDRESSES[n % 4], 7)))
         .collect();
     streams.iter().for_each(ping);
-    let (mut ports, mut next) = (Vec::new(), String::new());
+    let (mut ends, mut next) = (Vec::new(), String::new());
     for pages in 1.. {
         let page = get(server.control(), &format!("/v1/flows?limit={LIMIT}{next}")).json();
         let flows = page["flows"].as_array().unwrap();
         assert!(flows.len() <= LIMIT);
-        ports.extend(flows.iter().map(|flow| flow["remote"].to_string()));
+        ends.extend(
+            flows
+                .iter()
+                .map(|flow| format!("{} {}", flow["local"], flow["remote"])),
+        );
         match page["next"].as_str() {
             Some(after) => next = format!("&after={after}"),
             None => {
@@ -86,8 +90,8 @@ fn flows_come_by_pages_and_each_once() {
             }
         }
     }
-    let different: BTreeSet<&String> = ports.iter().collect();
-    assert_eq!((ports.len(), different.len()), (CONNECTIONS, CONNECTIONS));
+    let different: BTreeSet<&String> = ends.iter().collect();
+    assert_eq!((ends.len(), different.len()), (CONNECTIONS, CONNECTIONS));
 
     let filtered = format!("/v1/flows?filter=src%20{OWNED_V4}&limit=10000");
     let page = get(server.control(), &filtered).json();

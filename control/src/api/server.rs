@@ -20,7 +20,7 @@ use super::socket::ControlSocket;
 use super::stats::Stats;
 use super::{capture, connection, metrics, trace};
 use crate::config::Reloader;
-use crate::runtime::ControlPlane;
+use crate::runtime::{ControlPlane, ListenError};
 
 /// What the API is, for programs.
 pub(super) const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -137,11 +137,11 @@ async fn listen(
         let error = format!("there is no service {:?}", new.service);
         Failure::new(StatusCode::BAD_REQUEST, error)
     })?;
-    server.plane.listen(new.endpoint, service).await?;
-    let (service, endpoint) = (new.service, new.endpoint);
+    let (service_name, endpoint) = (new.service, new.endpoint);
+    whole(async move { server.plane.listen(endpoint, service).await }).await?;
     let listener = Listener {
         endpoint,
-        service,
+        service: service_name,
         closing: false,
         held: 0,
         opened: 0,
@@ -160,6 +160,40 @@ async fn unlisten(
     State(server): State<Server>,
     Parameters(which): Parameters<Which>,
 ) -> Result<StatusCode, Failure> {
-    server.plane.unlisten(which.endpoint).await?;
+    whole(async move { server.plane.unlisten(which.endpoint).await }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a change to its end, though its client may hang up meanwhile: what is dropped half-way
+/// would leave workers and the XDP program of different minds.
+async fn whole(
+    change: impl Future<Output = Result<(), ListenError>> + Send + 'static,
+) -> Result<(), Failure> {
+    let done = tokio::spawn(change).await;
+    let panicked = |error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error);
+    Ok(done.map_err(panicked)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_goes_on_when_its_client_has_hung_up() {
+        let ((go, may_go), (done, is_done)) = (channel(), channel());
+        let change = whole(async move {
+            may_go.await.expect("it is let go");
+            done.send(()).expect("it is waited for");
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            _ = change => panic!("it was not let go yet"),
+            () = tokio::task::yield_now() => {}
+        }
+        go.send(()).expect("the change is under way");
+        is_done.await.expect("it has come to its end");
+    }
 }
