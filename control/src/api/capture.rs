@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -90,8 +91,10 @@ async fn more(mut capture: Capture) -> Result<Option<(Vec<u8>, Capture)>, Captur
 
 async fn end(
     State(captures): State<Arc<Captures>>,
-    Path(number): Path<u64>,
+    number: Result<Path<u64>, PathRejection>,
 ) -> Result<StatusCode, Failure> {
+    let wrong = |error: PathRejection| Failure::new(StatusCode::BAD_REQUEST, error.body_text());
+    let Path(number) = number.map_err(wrong)?;
     if captures.end(number) {
         return Ok(StatusCode::NO_CONTENT);
     }

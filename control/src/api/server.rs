@@ -88,10 +88,10 @@ pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
     let router = routes.fold(Router::new(), |router, (path, resource)| {
         router.route(path, resource)
     });
-    let router = complete(router).with_state(server);
+    let router = router.with_state(server).merge(captures).merge(traces);
     let refusal = Router::new().fallback(failure::forbidden);
     let listener = socket.listener()?;
-    connection::serve_unix(listener, router.merge(captures).merge(traces), refusal).await
+    connection::serve_unix(listener, complete(router), refusal).await
 }
 
 /// Answers requests for `/metrics`, and nothing else, at a TCP socket of the kernel.
@@ -100,11 +100,11 @@ pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
 /// The socket failed.
 pub async fn serve_metrics(listener: TcpListener, server: Server) -> io::Result<()> {
     let router = Router::new().route(METRICS, get(prometheus));
-    connection::serve_tcp(listener, complete(router).with_state(server)).await
+    connection::serve_tcp(listener, complete(router.with_state(server))).await
 }
 
 /// With answers to what makes no sense.
-fn complete(router: Router<Server>) -> Router<Server> {
+fn complete(router: Router) -> Router {
     router
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::no_method)

@@ -43,8 +43,10 @@ pub(crate) fn connect(control: &Path) -> UnixStream {
 
 /// All that comes until the server hangs up.
 pub(crate) fn answer(mut stream: impl Read) -> Answer {
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    // Not every body is text.
+    let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head
         .split(' ')
