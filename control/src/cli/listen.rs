@@ -38,17 +38,18 @@ enum Change {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     block_on(async {
         match &args.change {
-            None => list(&args.servers, args.json).await,
+            None => list(&args.servers, args.json).await?,
             Some(Change::Add { endpoint, service }) => {
                 let (_, client) = args.servers.one()?;
                 let (endpoint, service) = (*endpoint, service.clone());
-                client.listen(&NewListener { endpoint, service }).await
+                client.listen(&NewListener { endpoint, service }).await?;
             }
             Some(Change::Remove { endpoint }) => {
                 let (_, client) = args.servers.one()?;
-                client.unlisten(*endpoint).await
+                client.unlisten(*endpoint).await?;
             }
         }
+        Ok::<_, Failure>(())
     })
 }
 

@@ -34,20 +34,30 @@ impl Where {
         Ok(sockets.into_iter().map(named).collect())
     }
 
-    /// The one server to ask.
-    pub(super) fn one(&self) -> anyhow::Result<(String, Client)> {
+    /// The one server to ask, and its name.
+    pub(super) fn one(&self) -> Result<(String, Client), Failure> {
         let mut servers = self.all()?;
-        match servers.len() {
-            1 => Ok(servers.remove(0)),
-            count => Err(anyhow!(
-                "{count} servers are running; say which with --control PATH"
-            )),
+        if servers.len() == 1 {
+            return Ok(servers.remove(0));
         }
+        let paths = running_servers()?;
+        let paths: Vec<_> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        Err(Failure::Usage(anyhow!(
+            "{} servers are running; name one with --control: {}",
+            servers.len(),
+            paths.join(", ")
+        )))
     }
 }
 
 /// Runs a command that asks servers.
-pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, Failure> {
+pub(super) fn block_on<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         if args.prometheus {
             let (_, client) = args.servers.one()?;
             print(&client.metrics().await?)?;
-            return Ok(());
+            return Ok::<_, Failure>(());
         }
         let mut last = BTreeMap::new();
         loop {

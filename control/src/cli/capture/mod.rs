@@ -7,11 +7,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
-use crate::api::{CaptureQuery, CaptureStream, Client, running_servers};
+use super::servers::{Where, block_on};
+use crate::api::{CaptureQuery, CaptureStream, Client};
 use crate::capture::Filter;
 use blocks::Blocks;
 
@@ -35,9 +36,8 @@ pub(super) struct Args {
     /// End after so many seconds.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     seconds: Option<u64>,
-    /// The control socket of the server [default: the only one in /run/wirepath].
-    #[arg(long, value_name = "PATH")]
-    control: Option<PathBuf>,
+    #[command(flatten)]
+    at: Where,
     /// Which frames, as: tcp port 7 and host 192.0.2.1 [default: all].
     filter: Vec<String>,
 }
@@ -55,18 +55,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         count: args.count,
         seconds: args.seconds,
     };
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(tokio.block_on(capture(args, &query))?)
+    let (_, client) = args.at.one()?;
+    block_on(capture(args, &client, &query))
 }
 
-async fn capture(args: &Args, query: &CaptureQuery) -> anyhow::Result<()> {
+async fn capture(args: &Args, client: &Client, query: &CaptureQuery) -> anyhow::Result<()> {
     // Before the file, which must get its last block.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let socket = socket(args.control.as_deref())?;
-    let stream = Client::new(&socket).capture(query).await?;
+    let stream = client.capture(query).await?;
     let mut copy = Copy {
         stream,
         blocks: Blocks::default(),
@@ -86,22 +83,6 @@ async fn capture(args: &Args, query: &CaptureQuery) -> anyhow::Result<()> {
     let Blocks { frames, lost, .. } = copy.blocks;
     eprintln!("{frames} frames captured, {lost} lost for want of room");
     done.with_context(|| format!("the capture to {name} ended early, at a whole block"))
-}
-
-/// The server's socket, where there is no doubt.
-fn socket(given: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(path) = given {
-        return Ok(path.to_owned());
-    }
-    let sockets = running_servers().context("cannot look for servers in /run/wirepath")?;
-    match &sockets[..] {
-        [] => bail!("no server is running; one with --control elsewhere is not looked for"),
-        [one] => Ok(one.clone()),
-        several => {
-            let names: Vec<_> = several.iter().map(|it| it.display().to_string()).collect();
-            Err(anyhow!("name one with --control: {}", names.join(", ")))
-        }
-    }
 }
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {

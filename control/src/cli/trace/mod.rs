@@ -7,14 +7,14 @@ mod tests;
 mod timeline;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 
 use super::Failure;
-use crate::api::{Client, Trace, TraceQuery, running_servers};
+use super::servers::{Where, block_on, print};
+use crate::api::{Trace, TraceQuery};
 
 /// What `trace` can be told.
 #[derive(Debug, clap::Args)]
@@ -34,9 +34,8 @@ pub(super) struct Args {
     /// As JSON.
     #[arg(long)]
     json: bool,
-    /// The control socket of the server to ask [default: all servers in /run/wirepath].
-    #[arg(long, value_name = "PATH")]
-    control: Option<PathBuf>,
+    #[command(flatten)]
+    at: Where,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -60,10 +59,7 @@ impl TroubleArg {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let mut traces = tokio.block_on(ask(args))?;
+    let mut traces = block_on(ask(args))?;
     if let Some(trouble) = args.saved {
         traces.retain(|trace| trace.trouble.as_deref() == Some(trouble.name()));
     }
@@ -78,25 +74,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         list(&traces)
     };
-    // Whoever reads may have seen enough.
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    print(&text)?;
+    Ok(())
 }
 
 async fn ask(args: &Args) -> anyhow::Result<Vec<Trace>> {
-    let sockets = match &args.control {
-        Some(path) => vec![path.clone()],
-        None => running_servers().context("cannot look for servers in /run/wirepath")?,
-    };
-    if sockets.is_empty() {
-        bail!("no server is running; one with --control elsewhere is not looked for");
-    }
     let query = TraceQuery { remote: args.peer };
     let mut traces = Vec::new();
-    for socket in sockets {
-        traces.extend(Client::new(&socket).traces(query).await?);
+    for (_, client) in args.at.all()? {
+        traces.extend(client.traces(query).await?);
     }
     traces.sort_by_key(last);
     Ok(traces)
