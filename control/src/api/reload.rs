@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -24,7 +25,13 @@ pub(super) struct Wish {
 pub(super) async fn reload(
     State(server): State<Server>,
     Parameters(wish): Parameters<Wish>,
+    body: Bytes,
 ) -> Answer<Diff> {
+    if !body.is_empty() {
+        // Somebody means a preview, perhaps.
+        let error = "there is no body to a reload; ?preview=true only tells what would change";
+        return Err(Failure::new(StatusCode::BAD_REQUEST, error));
+    }
     let reloader = server.reloader.as_ref().map(Arc::clone);
     let reloader = reloader.ok_or_else(|| refusal(&ReloadError::NoFile))?;
     // A task of its own: who asks may hang up, and a reload must come to its end.

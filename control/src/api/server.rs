@@ -138,6 +138,10 @@ async fn listen(
         Failure::new(StatusCode::BAD_REQUEST, error)
     })?;
     let (service_name, endpoint) = (new.service, new.endpoint);
+    if endpoint.port() == 0 {
+        let error = "a port is from 1 to 65535";
+        return Err(Failure::new(StatusCode::BAD_REQUEST, error));
+    }
     whole(async move { server.plane.listen(endpoint, service).await }).await?;
     let listener = Listener {
         endpoint,

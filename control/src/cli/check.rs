@@ -8,6 +8,7 @@ use wirepath_bpf::{SteerError, Steering};
 use wirepath_xdp::{Interface, Options, Settings};
 
 use super::Failure;
+use super::servers::print;
 use crate::runtime::{self, HostFacts};
 
 /// What `check` can be told.
@@ -70,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{mark} {what:<10} {line}");
     }
-    print!("{text}");
+    print(&text)?;
     let bad = findings
         .iter()
         .filter(|finding| finding.grade == Grade::Bad)

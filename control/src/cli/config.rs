@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::Failure;
+use super::servers::print;
 use crate::config::{Configuration, Source};
 
 /// What `config` can be told.
@@ -31,17 +32,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::Check { file } => {
             let configuration = Source::file(file).load()?;
-            print!("{}", summary(&configuration));
+            print(&summary(&configuration))?;
         }
         Command::Show { file } => {
             let configuration = Source::file(file).load()?;
-            print!(
-                "{}",
-                configuration
-                    .effective()
-                    .to_toml()
-                    .map_err(anyhow::Error::from)?
-            );
+            let effective = configuration.effective().to_toml();
+            print(&effective.map_err(anyhow::Error::from)?)?;
         }
     }
     Ok(())

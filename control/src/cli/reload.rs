@@ -1,7 +1,7 @@
 //! `wirepath reload`: has a running server read its file again.
 
 use super::Failure;
-use super::servers::{Where, block_on};
+use super::servers::{Where, block_on, print};
 
 /// What `reload` can be told.
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let (_, client) = args.at.one()?;
-    print!("{}", block_on(client.reload(args.preview))?);
+    let diff = block_on(client.reload(args.preview))?;
+    print(&diff.to_string())?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::api::{Client, running_servers};
 /// Where to ask.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Where {
-    /// The control socket of the server to ask [default: all servers in /run/wirepath].
+    /// The control socket of the server to ask [default: those in /run/wirepath].
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
 }

@@ -47,8 +47,9 @@ pub enum StartError {
     Worker(AskError),
     /// Another program of this host has the port.
     #[error(
-        "port {} of {} is taken by another program of this host; `ss -tlnp sport = :{}` shows \
-         which; stop it or choose another port", .0.port(), .0.ip(), .0.port()
+        "port {} of {} is taken by another program of this host: `ss -tlnp sport = :{}` shows \
+         which, unless it is another wirepath; stop it or choose another port",
+        .0.port(), .0.ip(), .0.port()
     )]
     PortTaken(SocketAddr),
     /// A listener makes no sense.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 
 use super::Failure;
 use super::servers::{Where, block_on, print};
@@ -102,6 +102,8 @@ fn best(traces: &[Trace]) -> Option<&Trace> {
 
 fn export(trace: &Trace, args: &Args) -> anyhow::Result<()> {
     let write = |path: &Path, bytes: &[u8]| {
+        // Standard output has the time line.
+        ensure!(path != Path::new("-"), "- is no file: name one to write to");
         std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
     };
     if let Some(path) = &args.pcapng {
