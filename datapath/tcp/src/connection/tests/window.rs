@@ -23,6 +23,17 @@ fn window_closed() -> Trace {
     trace
 }
 
+/// Nobody reads from two MiB, and the window is told in units of so many bytes.
+fn scaled() -> (Trace, u32) {
+    let config = Config {
+        receive_buffer: 2 << 20,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 mss 1000 ws 0");
+    trace.end.reads = false;
+    (trace, 1 << 6)
+}
+
 /// Window field of the last segment that went out.
 fn offered(trace: &Trace) -> u32 {
     trace.out.last().expect("a segment").header.window.0.into()
@@ -236,13 +247,7 @@ fn the_window_opens_only_by_what_is_worth_a_segment() {
 
 #[test]
 fn text_up_to_an_edge_that_rounding_pulled_back_is_taken() {
-    let config = Config {
-        receive_buffer: 2 << 20,
-        ..plain()
-    };
-    let mut trace = Trace::accepted(config, "S 0+0 mss 1000 ws 0");
-    trace.end.reads = false;
-    let unit = 1 << 6;
+    let (mut trace, unit) = scaled();
     // Byte after byte until an ACK says less than one before it.
     let (mut at, mut promised, mut said) = (1, 0, 0);
     while said >= promised {
@@ -265,13 +270,7 @@ fn text_up_to_an_edge_that_rounding_pulled_back_is_taken() {
 
 #[test]
 fn a_scaled_window_neither_retreats_nor_grows_beyond_the_buffer() {
-    let config = Config {
-        receive_buffer: 2 << 20,
-        ..plain()
-    };
-    let mut trace = Trace::accepted(config, "S 0+0 mss 1000 ws 0");
-    trace.end.reads = false;
-    let unit = 1 << 6;
+    let (mut trace, unit) = scaled();
     let mut edge = 0;
     // One byte at a time: each could be rounded up again.
     for at in 1..3_000 {
