@@ -10,4 +10,5 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod netns;
+mod prefix;
 pub mod runtime;

@@ -6,11 +6,12 @@ mod parse;
 mod tests;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use wirepath_tcp::state::State;
 use wirepath_wire::tuple::{Endpoint, Tuple};
+
+use crate::prefix::Prefix;
 
 /// Longest filter in bytes.
 const LENGTH_MAX: usize = 4_096;
@@ -95,29 +96,6 @@ impl Comparison {
             Self::AtMost => left <= right,
             Self::Above => left > right,
             Self::Below => left < right,
-        }
-    }
-}
-
-/// The addresses that begin with the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Prefix {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Prefix {
-    fn covers(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(prefix), IpAddr::V4(address)) => {
-                let differ = prefix.to_bits() ^ address.to_bits();
-                differ.leading_zeros() >= u32::from(self.bits)
-            }
-            (IpAddr::V6(prefix), IpAddr::V6(address)) => {
-                let differ = prefix.to_bits() ^ address.to_bits();
-                differ.leading_zeros() >= u32::from(self.bits)
-            }
-            _ => false,
         }
     }
 }

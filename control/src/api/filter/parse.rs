@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use wirepath_tcp::state::State;
 
-use super::{Comparison, DEPTH_MAX, End, Expression, Filter, FilterError, Prefix, States};
+use super::{Comparison, DEPTH_MAX, End, Expression, Filter, FilterError, States};
+use crate::prefix::Prefix;
 
 pub(super) fn parse(words: Vec<&str>) -> Result<Filter, FilterError> {
     let mut parser = Parser {
@@ -201,9 +202,11 @@ fn prefix(text: &str) -> Option<Option<Prefix>> {
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));
     let address: IpAddr = inner.unwrap_or(address).parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.unwrap_or(most);
-    (bits <= most).then_some(Some(Prefix { address, bits }))
+    let prefix = match bits {
+        Some(bits) => Prefix::new(address, bits)?,
+        None => Prefix::whole(address),
+    };
+    Some(Some(prefix))
 }
 
 /// The states that ss(8) calls so, or RFC 9293.

@@ -17,6 +17,8 @@ pub use parse::FilterError;
 
 use facts::Facts;
 
+use crate::prefix::Prefix;
+
 /// A compiled filter: a program for a stack of truth values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
@@ -48,7 +50,7 @@ enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Question {
     Host(End, IpAddr),
-    Net(End, IpAddr, u8),
+    Net(End, Prefix),
     Port(End, RangeInclusive<u16>),
     EtherType(EtherType),
     Protocol(Protocol),
@@ -97,7 +99,7 @@ impl Question {
     fn holds(&self, facts: &Facts) -> bool {
         match self {
             Self::Host(end, host) => end.any(facts.addresses, |address| address == *host),
-            Self::Net(end, net, bits) => end.any(facts.addresses, |it| is_in(it, *net, *bits)),
+            Self::Net(end, net) => end.any(facts.addresses, |it| net.covers(it)),
             Self::Port(end, ports) => end.any(facts.ports, |port| ports.contains(&port)),
             Self::EtherType(ether_type) => facts.ether_type == Some(*ether_type),
             Self::Protocol(protocol) => facts.protocol == Some(*protocol),
@@ -121,19 +123,5 @@ impl End {
             Self::Destination => is_it(destination),
             Self::Either => is_it(source) || is_it(destination),
         })
-    }
-}
-
-fn is_in(address: IpAddr, net: IpAddr, bits: u8) -> bool {
-    match (address, net) {
-        (IpAddr::V4(address), IpAddr::V4(net)) => {
-            let differ = address.to_bits() ^ net.to_bits();
-            differ.leading_zeros() >= u32::from(bits)
-        }
-        (IpAddr::V6(address), IpAddr::V6(net)) => {
-            let differ = address.to_bits() ^ net.to_bits();
-            differ.leading_zeros() >= u32::from(bits)
-        }
-        _ => false,
     }
 }

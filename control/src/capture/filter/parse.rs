@@ -9,6 +9,7 @@ use wirepath_wire::ethernet::EtherType;
 use wirepath_wire::ip::Protocol;
 
 use super::{DEPTH, End, Filter, Question, STEPS, Step};
+use crate::prefix::Prefix;
 
 /// Why a filter makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -295,7 +296,7 @@ fn question(end: End, kind: Kind, value: &str) -> Parsed<Question> {
             .map(|host| Question::Host(end, host))
             .ok_or_else(|| unexpected(value, "an address")),
         Kind::Net => net(value)
-            .map(|(net, bits)| Question::Net(end, net, bits))
+            .map(|net| Question::Net(end, net))
             .ok_or_else(|| unexpected(value, "a net as 192.0.2.0/24")),
         Kind::Port => port(value)
             .map(|port| Question::Port(end, port..=port))
@@ -306,11 +307,9 @@ fn question(end: End, kind: Kind, value: &str) -> Parsed<Question> {
     }
 }
 
-fn net(text: &str) -> Option<(IpAddr, u8)> {
-    let (net, bits) = text.split_once('/')?;
-    let (net, bits): (IpAddr, u8) = (net.parse().ok()?, bits.parse().ok()?);
-    let most = if net.is_ipv4() { 32 } else { 128 };
-    (bits <= most).then_some((net, bits))
+fn net(text: &str) -> Option<Prefix> {
+    let (address, bits) = text.split_once('/')?;
+    Prefix::new(address.parse().ok()?, bits.parse().ok()?)
 }
 
 fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
