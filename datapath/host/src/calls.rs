@@ -275,6 +275,7 @@ impl Host {
         Ok(Readiness {
             readable: unread || peer_closed || hang_up,
             writable: phase == Phase::Open && room,
+            urgent: connection.is_some_and(|connection| connection.urgent_left() > 0),
             peer_closed,
             hang_up,
             error,
@@ -334,6 +335,17 @@ impl Host {
         let info = self.worker.connection(&tuple).map(Connection::info);
         let info = info.ok_or(SocketError::NotConnected)?;
         Ok(TcpInfo::from(&info))
+    }
+
+    /// Bytes up to the end of the peer's urgent text that were not read, 0 when there is none:
+    /// RFC 9293 3.8.5 (MUST-33). At the last of them is what `SIOCATMARK` tells of.
+    ///
+    /// # Errors
+    /// `BadSocket`, `NotConnected`; also when nothing is left of the connection.
+    pub fn urgent_left(&self, id: SocketId) -> Result<u32, SocketError> {
+        let (tuple, _) = self.stream(id)?;
+        let left = self.worker.connection(&tuple).map(Connection::urgent_left);
+        left.ok_or(SocketError::NotConnected)
     }
 
     /// The state of the connection of `tuple`, whoever owns it; `Closed` when there is none.

@@ -28,6 +28,8 @@ pub struct Readiness {
     pub readable: bool,
     /// There is room to send.
     pub writable: bool,
+    /// Urgent text was not read to its end: `POLLPRI`.
+    pub urgent: bool,
     /// The peer will send no more.
     pub peer_closed: bool,
     /// The connection is gone.

@@ -397,10 +397,12 @@ fn parse_expect(words: &mut Words<'_>) -> Result<What, ParseError> {
             Ok(What::Expect(Expect::State(words.next().to_owned())))
         }
         "cwnd" | "ssthresh" | "rto" | "rtt" | "mss" | "in_flight" | "sacked" | "lost"
-        | "retransmits" => {
+        | "retransmits" | "urgent" => {
             let name = words.next().to_owned();
             Ok(What::Expect(Expect::Info(name, words.number("a number")?)))
         }
-        _ => Err(words.fail("state, cwnd, ssthresh, rto, rtt, mss, in_flight or retransmits")),
+        _ => Err(words.fail(
+            "state, cwnd, ssthresh, rto, rtt, mss, in_flight, sacked, lost, retransmits or urgent",
+        )),
     }
 }

@@ -481,7 +481,9 @@ impl Stage {
             Expect::Info(name, value) => {
                 let socket = self.socket()?;
                 let info = self.host.info(socket).map_err(|error| error.to_string())?;
+                let urgent = self.host.urgent_left(socket).unwrap_or_default();
                 let there = match name.as_str() {
+                    "urgent" => urgent,
                     "cwnd" => info.snd_cwnd,
                     "sacked" => info.sacked,
                     "lost" => info.lost,

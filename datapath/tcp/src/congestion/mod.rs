@@ -30,7 +30,7 @@ pub(crate) struct AckSample {
     pub(crate) newly_acked: u32,
     /// Whether it echoes a mark of the network.
     pub(crate) marked: bool,
-    /// Whether cwnd, and nothing else, held back what was sent before it.
+    /// Whether cwnd held back what was sent in its round trip.
     pub(crate) cwnd_limited: bool,
     /// Whether what is sent is paced.
     pub(crate) paced: bool,
@@ -127,6 +127,13 @@ impl Congestion {
     pub(crate) fn on_delivery(&mut self, sample: &DeliverySample) {
         if let Self::Bbr(bbr) = self {
             bbr.on_delivery(sample);
+        }
+    }
+
+    /// More counts as lost, and nothing arrived that would tell of it.
+    pub(crate) fn on_silent_loss(&mut self) {
+        if let Self::Bbr(bbr) = self {
+            bbr.on_silent_loss();
         }
     }
 

@@ -218,7 +218,7 @@ impl Connection {
             now,
             newly_acked: outcome.delivered,
             marked: outcome.marked,
-            cwnd_limited: self.cwnd_limited,
+            cwnd_limited: self.cwnd_use.is_limited(),
             paced: self.pacing_rate().is_some(),
             rtt: outcome.rtt,
             srtt: self.rtt.srtt(),
@@ -230,6 +230,9 @@ impl Connection {
     /// A model of the path hears of every arrival.
     fn tell_delivery(&mut self, ack: AckSample, outcome: &AckOutcome) {
         let Some(rate) = outcome.rate else {
+            if outcome.newly_lost > 0 {
+                self.congestion.on_silent_loss();
+            }
             return;
         };
         self.congestion.on_delivery(&DeliverySample {

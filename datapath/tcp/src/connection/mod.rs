@@ -1,6 +1,7 @@
 //! One connection: RFC 9293 as a value.
 
 mod ack;
+mod cwnd_use;
 mod deadline;
 pub(crate) mod ecn;
 mod fast_open;
@@ -20,6 +21,7 @@ mod user;
 mod user_timeout;
 mod verdict;
 
+use cwnd_use::CwndUse;
 use ecn::EcnState;
 pub use icmp::SoftError;
 pub use info::Info;
@@ -185,8 +187,7 @@ pub struct Connection {
     recovery: Recovery,
     congestion: Congestion,
     ecn: EcnState,
-    /// Whether there was no room for a full segment in cwnd when sending last stopped.
-    cwnd_limited: bool,
+    cwnd_use: CwndUse,
     pacer: Pacer,
     timers: Timers,
     negotiated: Negotiated,

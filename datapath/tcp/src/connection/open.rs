@@ -3,6 +3,7 @@
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{Header, UnscaledWindow, WindowScale};
 
+use super::cwnd_use::CwndUse;
 use super::ecn::EcnState;
 use super::pacing::Pacer;
 use super::{CloseReason, Connection, Counts, Liveness, Pending};
@@ -93,7 +94,7 @@ impl Connection {
             recovery: Recovery::new(iss, false, config.recovery),
             congestion: Congestion::new(&config, path.mss, config.sack),
             ecn: EcnState::new(iss),
-            cwnd_limited: false,
+            cwnd_use: CwndUse::new(iss),
             pacer: Pacer::default(),
             timers: Timers::default(),
             negotiated: Negotiated::offered(&config, path, ts_offset),

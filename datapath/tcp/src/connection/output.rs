@@ -268,19 +268,21 @@ impl Connection {
             self.timers.arm(Timer::Memory, now + POOL_RETRY);
         }
         let outgoing = self.next_text(now, pool);
-        if outgoing.is_none() && !self.timers.is_armed(Timer::Pacing) {
+        if outgoing.is_none() {
             self.note_limit();
         }
         outgoing
     }
 
-    /// Whether cwnd or the application stopped the sending.
+    /// Whether cwnd, pacing or the application stopped the sending.
     fn note_limit(&mut self) {
         let in_flight = self.recovery.in_flight(self.snd.flight().len());
         let full = u32::from(self.effective_mss());
         let window = self.recovery.window(self.congestion.cwnd());
-        self.cwnd_limited = in_flight + full > window;
-        if !self.cwnd_limited && self.snd.unsent() < full {
+        let limited = in_flight + full > window;
+        self.cwnd_use.note(limited, self.snd.una, self.snd.nxt);
+        let paced = self.timers.is_armed(Timer::Pacing);
+        if !limited && !paced && self.snd.unsent() < full {
             self.recovery.on_app_limited(in_flight);
         }
     }

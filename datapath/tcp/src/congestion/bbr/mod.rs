@@ -141,6 +141,11 @@ impl Bbr {
         self.round.note_loss();
     }
 
+    /// A loss that comes without a sample: the next one has its bytes.
+    pub(super) fn on_silent_loss(&mut self) {
+        self.round.count_loss();
+    }
+
     /// BBROnEnterRTO.
     pub(super) fn on_timeout(&mut self, flight_size: u32, first: bool) {
         if first {

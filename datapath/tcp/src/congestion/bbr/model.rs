@@ -10,8 +10,10 @@ pub(super) const BETA: f32 = 0.7;
 const MIN_RTT_LIFE: Millis = Millis(10_000);
 /// BBR.ProbeRTTInterval.
 const PROBE_RTT_INTERVAL: Millis = Millis(5_000);
-/// BBR.ExtraAckedFilterLen in rounds, in two halves.
+/// BBR.ExtraAckedFilterLen in rounds, in two halves; in Startup only the last round counts, as the
+/// rate that is expected still grows.
 const AGGREGATION_ROUNDS: u8 = 5;
+const AGGREGATION_ROUNDS_IN_STARTUP: u8 = 1;
 
 /// Round trips, counted by what arrives: 4.5.1.
 #[derive(Debug, Default)]
@@ -50,6 +52,11 @@ impl Round {
         self.has_loss = true;
     }
 
+    pub(super) fn count_loss(&mut self) {
+        self.note_loss();
+        self.losses = self.losses.saturating_add(1);
+    }
+
     pub(super) fn forget_loss(&mut self) {
         self.has_loss = false;
     }
@@ -81,8 +88,7 @@ impl Round {
         }
         self.total = rate.total;
         if sample.newly_lost > 0 || sample.ack.marked {
-            self.note_loss();
-            self.losses = self.losses.saturating_add(1);
+            self.count_loss();
         }
         let reached = |end: u32| rate.prior.wrapping_sub(end).cast_signed() >= 0;
         self.starts = reached(self.end);
@@ -227,9 +233,14 @@ impl Bbr {
     /// BBRUpdateACKAggregation.
     pub(super) fn learn_aggregation(&mut self, sample: &DeliverySample) {
         let now = sample.ack.now;
+        let rounds = if self.full_pipe.ever {
+            AGGREGATION_ROUNDS
+        } else {
+            AGGREGATION_ROUNDS_IN_STARTUP
+        };
         if self.round.starts {
             self.aggregation.rounds += 1;
-            if self.aggregation.rounds >= AGGREGATION_ROUNDS {
+            if self.aggregation.rounds >= rounds {
                 self.aggregation.rounds = 0;
                 self.aggregation.most = [0, self.aggregation.most[0]];
             }

@@ -189,3 +189,30 @@ fn acks_that_come_close_together_are_counted_together() {
     let extra = flow.bbr.aggregation.extra();
     assert!(extra.abs_diff(10 * 2_000 - 9 * 500) <= 1, "{extra}");
 }
+
+#[test]
+fn what_arrives_gathered_in_startup_is_forgotten_after_a_round() {
+    let mut flow = Flow::new();
+    flow.rounds(1);
+    assert_eq!(flow.bbr.aggregation.extra(), 10 * SMSS, "cwnd at most");
+    // Eight smooth rounds whose pace the application sets, so that Startup goes on.
+    for _ in 0..80 {
+        let mut sample = flow.ack();
+        sample.rate.app_limited = true;
+        flow.bbr.on_delivery(&sample);
+    }
+    assert_eq!(flow.bbr.phase, Phase::Startup);
+    assert_eq!(flow.bbr.aggregation.extra(), BDP / 10);
+}
+
+#[test]
+fn losses_that_no_ack_tells_of_count_as_others_do() {
+    let mut flow = Flow::settled();
+    flow.until(Phase::Cruise);
+    // Noted in one round, judged at the end of the next by what arrived in it.
+    for _ in 0..2 {
+        flow.bbr.on_silent_loss();
+        flow.round(BW / 2.0);
+    }
+    assert!((flow.bbr.bw() / (0.7 * BW) - 1.0).abs() < 0.01);
+}
