@@ -14,11 +14,12 @@ use wirepath_stack::clock::MonotonicClock;
 use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::peers::WorkerId;
+use wirepath_stack::rss::Rss;
 use wirepath_stack::worker::WorkerConfig;
 use wirepath_tcp::isn::Secret;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::ip;
-use wirepath_xdp::{Interface, OpenError, Options, XdpDevice, ZeroCopy};
+use wirepath_xdp::{self as xdp, Interface, OpenError, Options, Settings, XdpDevice, ZeroCopy};
 
 use super::directory::{Directory, WORKERS_MAX};
 use super::hand_over::{Colleagues, Room};
@@ -69,7 +70,8 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
     // Who is alone claims nothing.
     let claims = if count == 1 { 0 } else { count };
     let directory = Arc::new(Directory::with_capacity(claims * flows(&options.capacity)));
-    let (workers, threads) = seat(seats, &config, (mac, &directory))?;
+    let rss = Settings::of(&interface).rss;
+    let (workers, threads) = seat(seats, &config, (mac, &directory, rss.as_ref()))?;
     let plane = ControlPlane::new(
         options.interface.clone(),
         addresses,
@@ -94,9 +96,9 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
 fn seat(
     seats: Vec<Seat>,
     config: &WorkerConfig,
-    (mac, directory): (MacAddr, &Arc<Directory>),
+    (mac, directory, rss): (MacAddr, &Arc<Directory>, Option<&xdp::Rss>),
 ) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<io::Result<()>>>), StartError> {
-    let alone = seats.len() == 1;
+    let count = seats.len();
     let mut seated = (Vec::new(), Vec::new());
     for seat in seats {
         let colleagues = Colleagues {
@@ -104,14 +106,16 @@ fn seat(
             rooms: Arc::clone(&seat.rooms),
             directory: Arc::clone(directory),
         };
+        let rss = rss.and_then(|rss| home(rss, &seat));
         let config = config.clone();
         let taken = seat.take(move |devices| {
             let mut worker = Served::new(config, Services::default());
             for device in devices {
                 worker.attach(device, mac);
             }
-            if !alone {
-                worker.join(Box::new(colleagues));
+            if count > 1 {
+                let seat = (colleagues.me, count as u8);
+                worker.join(Box::new(colleagues), seat, rss);
             }
             worker
         });
@@ -127,6 +131,14 @@ fn seat(
         }
     }
     Ok(seated)
+}
+
+/// The card's way to deal frames out as the worker of `seat` sees it; `None` for a hash that we do
+/// not know.
+fn home(rss: &xdp::Rss, seat: &Seat) -> Option<Rss> {
+    let mine = |queue: &u32| seat.devices.iter().any(|device| device.queue() == *queue);
+    let home = rss.indirection.iter().map(mine).collect();
+    (rss.hash == xdp::TOEPLITZ).then(|| Rss::new(rss.key.clone(), home))?
 }
 
 /// Flows of a worker at most, of any kind.

@@ -14,6 +14,7 @@ pub mod link;
 pub mod listeners;
 pub mod peers;
 mod ports;
+pub mod rss;
 mod slab;
 pub mod tap;
 // No part of the interface: the fuzz targets hold it against a model.

@@ -8,7 +8,9 @@ use std::hash::BuildHasher;
 use wirepath_tcp::isn::Secret;
 use wirepath_wire::tuple::Endpoint;
 
+use crate::limits;
 use crate::listeners::Keyed;
+use crate::peers::WorkerId;
 
 /// How many counters there are: what a peer sees of one says little of the others.
 const COUNTERS: usize = 64;
@@ -18,8 +20,10 @@ const COUNTERS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct SourcePorts {
     keyed: Keyed,
+    /// The first port of this worker's, how many it has, and how far they are apart.
     first: u16,
     count: u32,
+    step: u16,
     counters: [u32; COUNTERS],
 }
 
@@ -29,30 +33,57 @@ impl SourcePorts {
             keyed: Keyed(secret),
             first: *range.start(),
             count: u32::from(*range.end()).saturating_sub(u32::from(*range.start())) + 1,
+            step: 1,
             counters: [0; COUNTERS],
         }
     }
 
-    /// A port for a connection from `local` to `remote` that `is_free` finds free, if there is one.
+    /// Leaves all but every `of`th port, from the `me`th on, to other workers: no two of them
+    /// choose the same.
+    pub(crate) fn share(&mut self, me: WorkerId, of: u8) {
+        let of = u32::from(of).clamp(1, self.count);
+        self.first += (u32::from(me.0) % of) as u16 * self.step;
+        self.count /= of;
+        self.step *= of as u16;
+    }
+
+    /// A port for a connection from `local` to `remote`: the first that is free and brings replies
+    /// home, or where that takes long one that is free, if there is any.
     pub(crate) fn choose(
         &mut self,
         local: IpAddr,
         remote: Endpoint,
-        is_free: impl Fn(u16) -> bool,
+        judge: impl Fn(u16) -> Fitness,
     ) -> Option<u16> {
         let pair = (local, remote.address, remote.port);
         let hash = self.keyed.hash_one(pair);
         let (offset, slot) = ((hash >> 32) as u32, hash as usize % COUNTERS);
-        for _ in 0..self.count {
+        let mut astray = None;
+        for tries in 0..self.count {
+            if astray.is_some() && tries >= limits::HOME_TRIES {
+                break;
+            }
             let number = offset.wrapping_add(self.counters[slot]) % self.count;
             self.counters[slot] = self.counters[slot].wrapping_add(1);
-            let port = self.first + number as u16;
-            if is_free(port) {
-                return Some(port);
+            let port = self.first + number as u16 * self.step;
+            match judge(port) {
+                Fitness::Home => return Some(port),
+                Fitness::Astray => astray = astray.or(Some(port)),
+                Fitness::Taken => {}
             }
         }
-        None
+        astray
     }
+}
+
+/// What a port is worth to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fitness {
+    /// Free, and replies come to the worker that asks.
+    Home,
+    /// Free, but replies come to another worker, which hands them over.
+    Astray,
+    Taken,
 }
 
 #[cfg(test)]
@@ -73,7 +104,7 @@ mod tests {
     fn every_port_of_the_range_is_used_once_before_one_comes_again() {
         let mut ports = ports(1);
         let mut seen: Vec<u16> = (0..1_000)
-            .map(|_| ports.choose(LOCAL, peer(2), |_| true).unwrap())
+            .map(|_| ports.choose(LOCAL, peer(2), |_| Fitness::Home).unwrap())
             .collect();
         seen.sort_unstable();
         assert_eq!(seen, (40_000..=40_999).collect::<Vec<_>>());
@@ -81,7 +112,7 @@ mod tests {
 
     #[test]
     fn where_a_peer_begins_depends_on_the_peer_and_on_the_secret() {
-        let first = |key, host| ports(key).choose(LOCAL, peer(host), |_| true);
+        let first = |key, host| ports(key).choose(LOCAL, peer(host), |_| Fitness::Home);
         let firsts: std::collections::HashSet<_> = (0..50)
             .map(|n| first(n, 2))
             .chain((0..50).map(|n| first(1, n)))
@@ -92,8 +123,48 @@ mod tests {
     #[test]
     fn a_port_that_is_taken_is_passed_over_and_a_full_range_has_none() {
         let mut ports = ports(1);
-        let only = ports.choose(LOCAL, peer(2), |port| port == 40_123);
+        let only = ports.choose(LOCAL, peer(2), |port| match port {
+            40_123 => Fitness::Home,
+            _ => Fitness::Taken,
+        });
         assert_eq!(only, Some(40_123));
-        assert_eq!(ports.choose(LOCAL, peer(2), |_| false), None);
+        assert_eq!(ports.choose(LOCAL, peer(2), |_| Fitness::Taken), None);
+    }
+
+    #[test]
+    fn no_two_workers_choose_the_same_port_and_together_they_choose_all() {
+        let mut seen = std::collections::HashSet::new();
+        for me in 0..4 {
+            let mut ports = ports(1);
+            ports.share(WorkerId(me), 4);
+            for _ in 0..250 {
+                let port = ports.choose(LOCAL, peer(2), |_| Fitness::Home).unwrap();
+                assert!(seen.insert(port), "{port} twice");
+            }
+        }
+        assert_eq!(seen.len(), 1_000);
+    }
+
+    #[test]
+    fn a_port_whose_replies_come_home_is_preferred_but_not_looked_for_in_vain() {
+        let mut ports = ports(1);
+        let in_four = |port| {
+            if port % 4 == 3 {
+                Fitness::Home
+            } else {
+                Fitness::Astray
+            }
+        };
+        for _ in 0..250 {
+            let port = ports.choose(LOCAL, peer(2), in_four).unwrap();
+            assert_eq!(port % 4, 3);
+        }
+        let looked_at = std::cell::Cell::new(0);
+        let never = |_| {
+            looked_at.set(looked_at.get() + 1);
+            Fitness::Astray
+        };
+        assert!(ports.choose(LOCAL, peer(2), never).is_some());
+        assert_eq!(looked_at.get(), limits::HOME_TRIES);
     }
 }

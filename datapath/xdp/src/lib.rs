@@ -22,5 +22,5 @@ pub use error::OpenError;
 pub use interface::Interface;
 pub use options::{MultiBuffer, Options, ZeroCopy};
 pub use rings::{Statistics, XdpFrame};
-pub use settings::{Coalescing, RingSizes, Rss, Settings};
+pub use settings::{Coalescing, RingSizes, Rss, Settings, TOEPLITZ};
 pub use wake::Waker;

@@ -54,6 +54,9 @@ pub struct Coalescing {
     pub adaptive: bool,
 }
 
+/// The name of the hash that nearly every card uses.
+pub const TOEPLITZ: &str = "Toeplitz";
+
 /// Receive side scaling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rss {
@@ -195,7 +198,7 @@ fn rss(query: &Query) -> Option<Rss> {
     let key = key[..key_words].iter().flat_map(|word| word.to_ne_bytes());
     Some(Rss {
         hash: match found.hash {
-            1 => "Toeplitz",
+            1 => TOEPLITZ,
             2 => "XOR",
             4 => "CRC32",
             _ => "an unknown hash",

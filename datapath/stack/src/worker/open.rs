@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::flight::RingId;
 use crate::flows::OpenFlow;
 use crate::link::Link;
+use crate::ports::Fitness;
 use crate::wheel::TimerId;
 
 /// Why a connection could not be opened.
@@ -61,11 +62,17 @@ impl<D: Device, A: App> Worker<D, A> {
             remote,
         };
         let (flows, listeners) = (&self.flows, &self.listeners);
-        let is_free = |port| {
+        let together = self.together.as_ref();
+        let judge = |port| {
             let tuple = tuple_from(port);
-            flows.find(&tuple).is_none() && listeners.find(&tuple.local).is_none()
+            let free = flows.find(&tuple).is_none() && listeners.find(&tuple.local).is_none();
+            match free {
+                false => Fitness::Taken,
+                true if together.is_none_or(|all| all.brings_home(&tuple)) => Fitness::Home,
+                true => Fitness::Astray,
+            }
         };
-        let port = self.source_ports.choose(source, remote, is_free);
+        let port = self.source_ports.choose(source, remote, judge);
         let tuple = tuple_from(port.ok_or(OpenError::NoPort)?);
         self.open(now, tuple, config, session)?;
         Ok(tuple)

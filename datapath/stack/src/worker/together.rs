@@ -9,23 +9,37 @@ use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
 use crate::limits::HANDED_PER_TURN;
-use crate::peers::{Claim, Peers};
+use crate::peers::{Claim, Peers, WorkerId};
+use crate::rss::Rss;
 
 /// The way to the other workers, and room for a frame of theirs.
 pub(super) struct Together {
     peers: Box<dyn Peers>,
+    /// How the network card deals frames out to the workers, where that is known.
+    rss: Option<Rss>,
     /// Taken out while a frame in it is processed.
     buffer: Vec<u8>,
 }
 
+impl Together {
+    /// Whether the peer's segments come to this worker; where nobody knows, they might.
+    pub(super) fn brings_home(&self, tuple: &Tuple) -> bool {
+        self.rss.as_ref().is_none_or(|rss| rss.brings_home(tuple))
+    }
+}
+
 impl<D: Device, A: App> Worker<D, A> {
-    /// Makes it one of several, after it was given its devices and before it has connections.
-    pub fn join(&mut self, peers: Box<dyn Peers>) {
+    /// Makes it one of several, the `seat` of so many, after it was given its devices and before
+    /// it has connections. With `rss`, active opens choose ports whose replies come to it.
+    pub fn join(&mut self, peers: Box<dyn Peers>, seat: (WorkerId, u8), rss: Option<Rss>) {
+        let (me, of) = seat;
+        self.source_ports.share(me, of);
         let devices = self.ports.iter().map(|port| port.device.capabilities());
         let longest = devices.map(|device| device.longest_frame()).max();
         let longest = longest.unwrap_or_default();
         self.together = Some(Together {
             peers,
+            rss,
             buffer: vec![0; longest],
         });
     }
