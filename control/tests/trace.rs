@@ -61,12 +61,14 @@ fn a_reset_connection_tells_its_end() {
     }
     let living = trace(&server, &[&peer]);
     assert!(living.contains(", now: "), "{living}");
-    assert!(living.contains("< P. 0:1000(1000)"), "{living}");
+    for said in ["< S 0:0(0)", "> S. 0:0(0) ack 1", "< P. 1:1001(1000) ack 1"] {
+        assert!(living.contains(said), "{said} in {living}");
+    }
     assert!(
         living.contains("# application took 1000, sent 1000"),
         "{living}"
     );
-    assert!(living.contains("> P. 0:1000(1000) ack 1000"), "{living}");
+    assert!(living.contains("> P. 1:1001(1000) ack 1001"), "{living}");
     client::reset(stream);
     server.wait_until_quiet();
 

@@ -10,8 +10,10 @@ use wirepath_wire::tcp::{FastOpen, Segment};
 use super::Worker;
 use super::ingress::Arrival;
 use crate::app::App;
+use crate::flight::Event;
 use crate::limits::FAST_OPENS;
 use crate::listeners::Listener;
+use crate::tap::Direction;
 
 impl<D: Device, A: App> Worker<D, A> {
     /// The cookie for a peer that asked for one, to go with the SYN-ACK (RFC 7413 4.2.2).
@@ -53,6 +55,8 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(number) = self.keep_open(now, flow) else {
             return true;
         };
+        let syn = Event::segment(Direction::In, &segment.header, segment.payload.len());
+        self.note(now, number, syn);
         self.counters.fast_opens += 1;
         self.enter(State::SynReceived);
         if !received.text.is_empty() {

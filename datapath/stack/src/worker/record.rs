@@ -4,10 +4,12 @@ use wirepath_device::Device;
 use wirepath_tcp::connection::CloseReason;
 use wirepath_tcp::time::Instant;
 use wirepath_tcp::timers::Timer;
+use wirepath_wire::tcp::Header;
 
 use super::Worker;
 use crate::app::{App, Calls};
 use crate::flight::{Event, Flight, Trouble};
+use crate::tap::Direction;
 
 impl<D: Device, A: App> Worker<D, A> {
     /// The flight recorder, to be read.
@@ -21,6 +23,17 @@ impl<D: Device, A: App> Worker<D, A> {
             let owner = (number, &flow.tuple);
             self.flight.note(now, &mut flow.ring, owner, event);
         }
+    }
+
+    /// What was said before there was a connection that could have a ring.
+    pub(super) fn note_handshake(
+        &mut self,
+        number: u32,
+        syn_at: Instant,
+        [syn, syn_ack]: [&Header; 2],
+    ) {
+        self.note(syn_at, number, Event::segment(Direction::In, syn, 0));
+        self.note(syn_at, number, Event::segment(Direction::Out, syn_ack, 0));
     }
 
     fn save(&mut self, number: u32, trouble: Trouble) {

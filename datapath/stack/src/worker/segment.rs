@@ -49,7 +49,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let before = flow.connection.state();
-        let received_before = flow.connection.counts().bytes_received;
+        let counts = *flow.connection.counts();
         let Received {
             text,
             dropped,
@@ -61,7 +61,12 @@ impl<D: Device, A: App> Worker<D, A> {
             None if reply.is_none() => flow.link = arrival.link,
             None => {}
         }
-        self.counters.text_in += flow.connection.counts().bytes_received - received_before;
+        let after = flow.connection.counts();
+        let came = after.bytes_received - counts.bytes_received;
+        let went = after.bytes_acked - counts.bytes_acked;
+        self.counters.text_in += came;
+        self.counters.text_out += went;
+        self.listeners.count_text(flow.listener, came, went);
         if !text.is_empty() {
             self.show_text(now, number, text);
         }
@@ -101,8 +106,11 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             HalfOpenVerdict::Forget => self.end_half_open(number),
             HalfOpenVerdict::Accept => {
+                let done = half_open.handshake();
+                let syn_ack = half_open.syn_ack(done.syn_at, &config, path);
                 let connection = half_open.accept(now, config, path);
                 if let Some(open) = self.promote(now, number, connection) {
+                    self.note_handshake(open, done.syn_at, [&done.syn, &syn_ack]);
                     self.on_open_flow(now, open, arrival, segment);
                 }
             }
