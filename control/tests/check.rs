@@ -59,3 +59,25 @@ fn it_tells_what_keeps_a_veth_from_its_best() {
     let (report, _) = check(&network);
     assert_line(&report, "note", "napi", "napi_defer_hard_irqs");
 }
+
+#[test]
+fn it_tells_which_right_is_missing() {
+    let network = network("check-rights", 1500);
+    let mut command = network.server.command("setpriv");
+    command.args(["--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]);
+    command.args([WIREPATH, "check", Network::SERVER_INTERFACE]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_line(&report, "BAD", "rights", "CAP_NET_RAW");
+}
+
+#[test]
+fn loopback_will_not_do() {
+    let network = network("check-lo", 1500);
+    let mut command = network.server.command(WIREPATH);
+    let output = command.args(["check", "lo"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_line(&report, "BAD", "link", "only Ethernet");
+}

@@ -201,7 +201,10 @@ fn connections_keep_their_service_when_the_endpoint_gets_another() {
     }
     let held = tokio.block_on(plane.listeners()).unwrap();
     let held = held.iter().find(|listener| listener.endpoint == endpoint);
-    assert_eq!(held.map(|listener| listener.held), Some(services.len()));
+    assert_eq!(
+        held.map(|listener| listener.tally.held),
+        Some(services.len())
+    );
     for mut stream in discards {
         stream.write_all(b"nothing comes of it").unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();

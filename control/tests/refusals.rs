@@ -276,7 +276,7 @@ fn a_control_socket_in_no_directory() {
     let mut command = server_command(&network.server, "echo", &["--control"]);
     command.arg("/no/such/directory/socket");
     let (code, said) = run_to_end(command);
-    assert_eq!(code, Some(ANYTHING_ELSE), "{said}");
+    assert_eq!(code, Some(BAD_CONFIGURATION), "{said}");
     check_sentence(&said, &["/no/such/directory/socket", "--control"]);
     nothing_is_left(&network);
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use support::client::{self, ADDRESSES, SHARED_V4};
 use support::http;
 use support::server::{Server, WIREPATH};
+use support::wait_until;
 use wirepath::api::Stats;
 use wirepath::netns::{Link, Network};
 
@@ -194,7 +195,7 @@ fn listen_adds_lists_and_removes() {
     let (network, server) = start("listen");
     let endpoint = format!("{SHARED_V4}:4000");
     text(&server, "listen", &["add", &endpoint, "discard"]);
-    let stream: TcpStream = client::connect(&network.client, (SHARED_V4, 4000));
+    let mut stream: TcpStream = client::connect(&network.client, (SHARED_V4, 4000));
     let listed = text(&server, "listen", &[]);
     let line = listed
         .lines()
@@ -205,13 +206,30 @@ fn listen_adds_lists_and_removes() {
         "{line}"
     );
     assert_eq!(listed.lines().count(), 1 + ADDRESSES.len() + 1, "{listed}");
-    let json: Value = serde_json::from_str(&text(&server, "listen", &["--json"])).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), ADDRESSES.len() + 1);
+    let json = || -> Value { serde_json::from_str(&text(&server, "listen", &["--json"])).unwrap() };
+    assert_eq!(json().as_array().unwrap().len(), ADDRESSES.len() + 1);
+    stream.write_all(&[7; 100]).unwrap();
+    wait_until("the listener has counted the text", || {
+        let json = json();
+        let mut listeners = json.as_array().unwrap().iter();
+        let it = listeners.find(|listener| listener["endpoint"] == endpoint.as_str());
+        it.unwrap()["text_in"] == 100
+    });
 
     let again = run(&server, "listen", &["add", &endpoint, "echo"]);
     let error = String::from_utf8_lossy(&again.stderr).into_owned();
     assert_eq!(again.status.code(), Some(1), "{error}");
     assert!(error.contains("already, by discard"), "{error}");
+    for (endpoint, service, words) in [
+        (endpoint.as_str(), "gopher", "no service \"gopher\""),
+        ("192.0.2.99:7", "echo", "not served here"),
+        ("7", "echo", "as 192.0.2.1:7"),
+    ] {
+        let refused = run(&server, "listen", &["add", endpoint, service]);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(error.contains(words), "{error}");
+    }
     drop(stream);
     text(&server, "listen", &["remove", &endpoint]);
     let gone = client::try_connect(&network.client, (SHARED_V4, 4000)).unwrap_err();

@@ -37,7 +37,7 @@ impl Refused {
     /// Whether what it was told to do makes no sense.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        self.status == 422
+        matches!(self.status, 400 | 422)
     }
 }
 

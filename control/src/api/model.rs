@@ -83,6 +83,8 @@ pub struct Details {
     pub sacked: u32,
     /// Bytes that count as lost and were not sent again since, with SACK.
     pub lost: u32,
+    /// Microseconds that RACK waits for segments that were overtaken, once some were.
+    pub reordering_window_us: Option<u32>,
     /// Bytes per second that arrived lately, with SACK.
     pub delivery_rate: Option<u64>,
     /// Whether the application, not the network, sets that rate.
@@ -170,6 +172,10 @@ pub struct Listener {
     pub held: usize,
     /// Connections that it has opened since it began to listen.
     pub opened: u64,
+    /// Bytes of text that came on them in order.
+    pub text_in: u64,
+    /// Bytes of text that their peers have acknowledged.
+    pub text_out: u64,
 }
 
 /// A listener that is asked for.
@@ -247,6 +253,7 @@ impl From<&Info> for Details {
             in_flight: info.in_flight,
             sacked: info.sacked,
             lost: info.lost,
+            reordering_window_us: info.reordering_window,
             delivery_rate: info.delivery_rate,
             app_limited: info.app_limited,
             pacing_rate: info.pacing_rate,
@@ -265,8 +272,10 @@ impl From<&ListenerInfo> for Listener {
             endpoint: info.endpoint,
             service: info.service.name().to_owned(),
             closing: info.closing,
-            held: info.held,
-            opened: info.opened,
+            held: info.tally.held,
+            opened: info.tally.opened,
+            text_in: info.tally.text_in,
+            text_out: info.tally.text_out,
         }
     }
 }

@@ -78,6 +78,8 @@ fn every_schema_has_the_fields_of_its_type() {
         closing: false,
         held: 0,
         opened: 0,
+        text_in: 0,
+        text_out: 0,
     };
     check("Listener", listener);
     let path = Path::from_mtu(1_500, false);

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use wirepath_stack::listeners::Tally;
 
 use super::failure::{self, BODY_MAX, Body, Failure, Parameters};
 use super::flows::{flows, summary, top};
@@ -20,7 +21,7 @@ use super::socket::ControlSocket;
 use super::stats::Stats;
 use super::{capture, connection, metrics, trace};
 use crate::config::Reloader;
-use crate::runtime::{ControlPlane, ListenError};
+use crate::runtime::{ControlPlane, ListenError, ListenerInfo};
 
 /// What the API is, for programs.
 pub(super) const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -137,20 +138,19 @@ async fn listen(
         let error = format!("there is no service {:?}", new.service);
         Failure::new(StatusCode::BAD_REQUEST, error)
     })?;
-    let (service_name, endpoint) = (new.service, new.endpoint);
+    let endpoint = new.endpoint;
     if endpoint.port() == 0 {
         let error = "a port is from 1 to 65535";
         return Err(Failure::new(StatusCode::BAD_REQUEST, error));
     }
     whole(async move { server.plane.listen(endpoint, service).await }).await?;
-    let listener = Listener {
+    let new = ListenerInfo {
         endpoint,
-        service: service_name,
+        service,
         closing: false,
-        held: 0,
-        opened: 0,
+        tally: Tally::default(),
     };
-    Ok((StatusCode::CREATED, Json(listener)))
+    Ok((StatusCode::CREATED, Json(Listener::from(&new))))
 }
 
 /// Which listener.

@@ -27,6 +27,18 @@ pub enum SocketError {
     },
 }
 
+impl SocketError {
+    /// Whether the path that was given is wrong, rather than the state of the machine.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
+        let Self::System { source, .. } = self else {
+            return false;
+        };
+        matches!(source.kind(), NotFound | NotADirectory | InvalidInput)
+    }
+}
+
 /// A listening socket, 0660; its file goes when this does.
 #[derive(Debug)]
 pub struct ControlSocket {

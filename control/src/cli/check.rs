@@ -5,7 +5,7 @@ mod nic;
 use std::fmt::Write as _;
 
 use wirepath_bpf::{SteerError, Steering};
-use wirepath_xdp::{Interface, Options, Settings};
+use wirepath_xdp::{Interface, Options, Settings, XdpDevice};
 
 use super::Failure;
 use super::servers::print;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = Settings::of(&interface);
     let mut findings = vec![
         kernel(),
-        rights(),
+        rights(&interface),
         driver(&interface),
         program(&host),
         mtu(&interface),
@@ -115,10 +115,16 @@ fn kernel() -> Finding {
     )
 }
 
-/// Tried for real: the program is loaded, and goes again.
-fn rights() -> Finding {
+/// Tried for real: the program is loaded, a socket opened, and both go again.
+fn rights(interface: &Interface) -> Finding {
     match Steering::load() {
-        Ok(_) => good("rights", "the XDP program loads".to_owned()),
+        Ok(_) => match XdpDevice::may_open(interface) {
+            Ok(()) => good(
+                "rights",
+                "the XDP program loads, AF_XDP sockets open".to_owned(),
+            ),
+            Err(error) => bad("rights", error.to_string()),
+        },
         Err(error @ SteerError::NoPrivilege { .. }) => bad("rights", error.to_string()),
         Err(error) => bad("kernel", error.to_string()),
     }

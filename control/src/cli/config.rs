@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use wirepath_xdp::Interface;
+
 use super::Failure;
 use super::servers::print;
 use crate::config::{Configuration, Source};
@@ -62,6 +64,10 @@ fn summary(configuration: &Configuration) -> String {
     }
     if configuration.listeners.is_empty() {
         text.push_str("would listen nowhere: there is no [[listener]]\n");
+    }
+    // The file may be for another machine.
+    if let Err(error) = Interface::find(&configuration.interface) {
+        let _ = writeln!(text, "but not on this machine as it is: {error}");
     }
     text
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::parse_endpoint;
 use crate::config::{
     BusyPoll, Configuration, Congestion, Cores, Drain, Ecn, IdleChoice, Limit, Mode,
     MultiBufferChoice, Queues, RxChecksum, Silence, Workers, ZeroCopyChoice,
@@ -71,7 +72,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
     /// An address of the kernel where Prometheus can ask for /metrics, as 127.0.0.1:9090.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_endpoint)]
     metrics: Option<SocketAddr>,
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use super::Failure;
 use super::servers::{Where, block_on, print};
+use super::{Failure, parse_endpoint};
 use crate::api::{Listener, NewListener};
 
 /// What `listen` can be told.
@@ -24,6 +24,7 @@ enum Change {
     /// Have a service wait at an endpoint of the server.
     Add {
         /// As 192.0.2.1:7 or [2001:db8::1]:7.
+        #[arg(value_parser = parse_endpoint)]
         endpoint: SocketAddr,
         /// What is to answer there: echo, discard or chargen.
         service: String,
@@ -31,6 +32,7 @@ enum Change {
     /// Have nobody wait there any more; connections go on until they end.
     Remove {
         /// As `add` has it.
+        #[arg(value_parser = parse_endpoint)]
         endpoint: SocketAddr,
     },
 }
@@ -73,8 +75,8 @@ pub(super) fn table(listeners: &[Listener]) -> String {
     let ends = listeners.iter().map(|l| l.endpoint.to_string().len());
     let width = ends.max().unwrap_or(0).max("Local Address:Port".len());
     let mut text = format!(
-        "{:<8} {:<width$} {:<8} {:>8} {:>10}\n",
-        "State", "Local Address:Port", "Service", "Held", "Opened"
+        "{:<8} {:<width$} {:<8} {:>8} {:>10} {:>14} {:>14}\n",
+        "State", "Local Address:Port", "Service", "Held", "Opened", "Bytes in", "Bytes out"
     );
     for listener in listeners {
         let state = if listener.closing {
@@ -87,12 +89,15 @@ pub(super) fn table(listeners: &[Listener]) -> String {
             service,
             held,
             opened,
+            text_in,
+            text_out,
             ..
         } = listener;
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{state:<8} {endpoint:<width$} {service:<8} {held:>8} {opened:>10}"
+            "{state:<8} {endpoint:<width$} {service:<8} {held:>8} {opened:>10} {text_in:>14} \
+             {text_out:>14}"
         );
     }
     text

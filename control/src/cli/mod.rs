@@ -17,11 +17,12 @@ mod trace;
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::api::Refused;
+use crate::api::{Refused, SocketError};
 use crate::config::{ServiceChoice, SourceError};
 use crate::runtime::StartError;
 
@@ -84,7 +85,9 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         let error = error.into();
         let start = error.downcast_ref::<StartError>();
         let refused = error.downcast_ref::<Refused>();
+        let socket = error.downcast_ref::<SocketError>();
         let usage = error.is::<SourceError>()
+            || socket.is_some_and(SocketError::is_configuration)
             || start.is_some_and(StartError::is_configuration)
             || refused.is_some_and(Refused::is_configuration);
         if usage {
@@ -107,6 +110,12 @@ impl fmt::Display for Failure {
         }
         f.write_str(&text)
     }
+}
+
+/// An address and a port, for clap: the library's own error does not say what should be there.
+fn parse_endpoint(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "an address and a port are wanted, as 192.0.2.1:7 or [2001:db8::1]:7".into())
 }
 
 /// Parses the arguments and runs the command; returns its exit code: 0 done, 2 bad arguments or

@@ -1,6 +1,6 @@
 //! `wirepath echo`, `discard`, `chargen` and `serve`: from a configuration to the end of a server.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -172,13 +172,20 @@ fn tell_manager(state: &[NotifyState<'_>]) {
     }
 }
 
-async fn metrics_listener(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+async fn metrics_listener(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = address else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(address).await;
-    let failed = || format!("cannot listen for Prometheus at {address}; choose another --metrics");
-    listener.with_context(failed).map(Some)
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|error| {
+        let not_here = error.kind() == ErrorKind::AddrNotAvailable;
+        let failed = format!("cannot listen for Prometheus at {address}; choose another --metrics");
+        let error = anyhow::Error::new(error).context(failed);
+        match not_here {
+            true => Failure::Usage(error),
+            false => Failure::Other(error),
+        }
+    })
 }
 
 async fn serve_metrics(listener: Option<TcpListener>, state: api::Server) -> std::io::Result<()> {
@@ -196,6 +203,9 @@ async fn announce(runtime: &Runtime, control: &ControlSocket) -> anyhow::Result<
     let mode = runtime
         .mode()
         .map_or_else(String::new, |mode| format!(" in {mode} mode"));
+    if listeners.is_empty() {
+        tracing::warn!("nobody listens yet: `wirepath listen add` does it, or [[listener]]");
+    }
     for listener in listeners {
         let (endpoint, service) = (listener.endpoint, listener.service.name());
         let interface = plane.interface();

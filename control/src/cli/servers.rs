@@ -13,7 +13,7 @@ use crate::api::{Client, running_servers};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Where {
     /// The control socket of the server to ask [default: those in /run/wirepath].
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     control: Option<PathBuf>,
 }
 

@@ -114,6 +114,7 @@ impl StartError {
                     OpenError::NoSuchInterface(_)
                         | OpenError::NoSuchQueue { .. }
                         | OpenError::MtuTooLarge { .. }
+                        | OpenError::NoZeroCopy { .. }
                         | OpenError::Options(_)
                 )
                 | Self::Steering(SteerError::NoSuchInterface(_))

@@ -57,7 +57,11 @@ async fn ask(handle: &Handle, index: u32) -> Result<HostFacts, rtnetlink::Error>
 
 fn mac(attribute: &LinkAttribute) -> Option<MacAddr> {
     match attribute {
-        LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok().map(MacAddr),
+        LinkAttribute::Address(bytes) => {
+            let mac = bytes.as_slice().try_into().ok().map(MacAddr);
+            // Loopback has one that is none.
+            mac.filter(|mac| mac.0 != [0; 6])
+        }
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use wirepath_apps::Service;
 use wirepath_bpf::{SteerError, Steering};
 use wirepath_stack::link::LocalAddress;
-use wirepath_stack::listeners::ListenerId;
+use wirepath_stack::listeners::{ListenerId, Tally};
 use wirepath_tcp::config::Config;
 use wirepath_wire::tuple::Endpoint;
 
@@ -102,10 +102,8 @@ pub struct ListenerInfo {
     pub service: Service,
     /// Whether it accepts no more, and waits for its connections to end.
     pub closing: bool,
-    /// Connections and handshakes it has, on all workers.
-    pub held: usize,
-    /// Connections it has opened since it began to listen, on all workers.
-    pub opened: u64,
+    /// What it has and did, on all workers.
+    pub tally: Tally,
 }
 
 /// What can be asked of a running server, and changed while it runs.
@@ -291,8 +289,7 @@ impl ControlPlane {
                 endpoint,
                 service: entry.settings.service,
                 closing: entry.closing,
-                held: self.held(entry.ids()).await?,
-                opened: self.opened(entry.ids()).await?,
+                tally: self.tally(entry.ids()).await?,
             });
         }
         Ok(listeners)
@@ -363,7 +360,8 @@ impl ControlPlane {
             .map(|(&endpoint, entry)| (endpoint, entry.ids()))
             .collect();
         for (endpoint, ids) in closing {
-            if !matches!(self.held(ids).await, Ok(0)) {
+            let tally = self.tally(ids).await;
+            if tally.map_or(true, |tally| tally.held > 0) {
                 continue;
             }
             // The segments of its connections were ours up to here; now they are the kernel's.
@@ -382,34 +380,18 @@ impl ControlPlane {
         }
     }
 
-    /// Connections and handshakes of all these numbers.
-    async fn held(&self, ids: Vec<ListenerId>) -> Result<usize, AskError> {
-        self.sum(ids, |worker, id| worker.held_by(id)).await
-    }
-
-    async fn opened(&self, ids: Vec<ListenerId>) -> Result<u64, AskError> {
-        self.sum(ids, |worker, id| worker.opened_by(id)).await
-    }
-
-    /// What all workers count of listeners.
-    async fn sum<T>(
-        &self,
-        ids: Vec<ListenerId>,
-        count: fn(&super::mailbox::Served, ListenerId) -> T,
-    ) -> Result<T, AskError>
-    where
-        T: std::iter::Sum + Send + 'static,
-    {
+    /// What all workers count of the listeners of these numbers together.
+    async fn tally(&self, ids: Vec<ListenerId>) -> Result<Tally, AskError> {
         let ids: Arc<[ListenerId]> = ids.into();
-        let mut counts = Vec::with_capacity(self.workers.len());
+        let mut tallies = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let ids = Arc::clone(&ids);
-            let all = move |_, worker: &mut super::mailbox::Served| -> T {
-                ids.iter().map(|&id| count(worker, id)).sum()
+            let all = move |_, worker: &mut super::mailbox::Served| -> Tally {
+                ids.iter().map(|&id| worker.tally(id)).sum()
             };
-            counts.push(worker.ask(all).await?);
+            tallies.push(worker.ask(all).await?);
         }
-        Ok(counts.into_iter().sum())
+        Ok(tallies.into_iter().sum())
     }
 }
 

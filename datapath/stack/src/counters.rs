@@ -50,6 +50,7 @@ counters! {
     segments_in: "TCP segments received with a good checksum",
     segments_out: "TCP segments sent",
     text_in: "Bytes of text delivered to applications",
+    text_out: "Bytes of text that peers have acknowledged",
     retransmissions: "TCP segments sent again",
     opened: "Connections established",
     closed: "Connections ended, for whatever reason",

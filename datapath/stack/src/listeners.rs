@@ -22,6 +22,30 @@ pub struct Listener {
     pub(crate) accepts: bool,
 }
 
+/// What a listener has and did since it began to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Connections and handshakes now.
+    pub held: usize,
+    /// Connections opened.
+    pub opened: u64,
+    /// Bytes of text that came in order.
+    pub text_in: u64,
+    /// Bytes of text that peers have acknowledged.
+    pub text_out: u64,
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |sum, tally| Self {
+            held: sum.held + tally.held,
+            opened: sum.opened + tally.opened,
+            text_in: sum.text_in + tally.text_in,
+            text_out: sum.text_out + tally.text_out,
+        })
+    }
+}
+
 /// Builds the keyed hash of a worker's tables, against chosen keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Keyed(pub(crate) Secret);
@@ -38,30 +62,30 @@ impl BuildHasher for Keyed {
 #[derive(Debug)]
 pub(crate) struct Listeners {
     by_endpoint: HashMap<Endpoint, Listener, Keyed>,
-    /// Connections and handshakes of each, by its number.
-    held: Vec<usize>,
-    /// Connections that each has opened, by its number.
-    opened: Vec<u64>,
+    /// By the number of the listener.
+    tallies: Vec<Tally>,
 }
 
 impl Listeners {
     pub(crate) fn new(secret: Secret) -> Self {
         Self {
             by_endpoint: HashMap::with_hasher(Keyed(secret)),
-            held: Vec::new(),
-            opened: Vec::new(),
+            tallies: Vec::new(),
         }
     }
 
     pub(crate) fn add(&mut self, endpoint: Endpoint, listener: Listener) {
         let number = usize::from(listener.id.0);
-        if self.held.len() <= number {
-            self.held.resize(number + 1, 0);
-            self.opened.resize(number + 1, 0);
+        if self.tallies.len() <= number {
+            self.tallies.resize(number + 1, Tally::default());
         }
         // A number is given again, once nobody has it.
         if !self.by_endpoint.contains_key(&endpoint) {
-            self.opened[number] = 0;
+            let held = self.tallies[number].held;
+            self.tallies[number] = Tally {
+                held,
+                ..Tally::default()
+            };
         }
         self.by_endpoint.insert(endpoint, listener);
     }
@@ -95,36 +119,39 @@ impl Listeners {
 
     /// A flow of `listener` begins.
     pub(crate) fn hold(&mut self, listener: ListenerId) {
-        if let Some(held) = self.held.get_mut(usize::from(listener.0)) {
-            *held += 1;
-        }
+        self.tally_mut(listener).held += 1;
     }
 
     /// And ends.
     pub(crate) fn let_go(&mut self, listener: ListenerId) {
-        if let Some(held) = self.held.get_mut(usize::from(listener.0)) {
-            debug_assert!(*held > 0, "listener {} lets go of too many", listener.0);
-            *held = held.saturating_sub(1);
-        }
-    }
-
-    /// How many flows it has.
-    pub(crate) fn held(&self, listener: ListenerId) -> usize {
-        let held = self.held.get(usize::from(listener.0));
-        held.copied().unwrap_or_default()
+        let held = &mut self.tally_mut(listener).held;
+        debug_assert!(*held > 0, "listener {} lets go of too many", listener.0);
+        *held = held.saturating_sub(1);
     }
 
     /// The handshake of a flow of `listener` is done.
     pub(crate) fn count_opened(&mut self, listener: Option<ListenerId>) {
-        let opened = listener.and_then(|id| self.opened.get_mut(usize::from(id.0)));
-        if let Some(opened) = opened {
-            *opened += 1;
+        if let Some(listener) = listener {
+            self.tally_mut(listener).opened += 1;
         }
     }
 
-    /// How many connections it has opened.
-    pub(crate) fn opened(&self, listener: ListenerId) -> u64 {
-        let opened = self.opened.get(usize::from(listener.0));
-        opened.copied().unwrap_or_default()
+    /// So many bytes of text came and were acknowledged on a flow of `listener`.
+    pub(crate) fn count_text(&mut self, listener: Option<ListenerId>, came: u64, went: u64) {
+        if let Some(listener) = listener {
+            let tally = self.tally_mut(listener);
+            tally.text_in += came;
+            tally.text_out += went;
+        }
+    }
+
+    pub(crate) fn tally(&self, listener: ListenerId) -> Tally {
+        let tally = self.tallies.get(usize::from(listener.0));
+        tally.copied().unwrap_or_default()
+    }
+
+    /// Every number that is in use has one.
+    fn tally_mut(&mut self, listener: ListenerId) -> &mut Tally {
+        &mut self.tallies[usize::from(listener.0)]
     }
 }

@@ -50,6 +50,14 @@ impl XdpDevice {
         open::check(interface, queue, options)
     }
 
+    /// Whether this process may open AF_XDP sockets.
+    ///
+    /// # Errors
+    /// [`OpenError::NoPrivilege`], or another when the kernel has none.
+    pub fn may_open(interface: &Interface) -> Result<(), OpenError> {
+        open::may_open(interface)
+    }
+
     /// Binds a socket to a queue. Frames come once an XDP program redirects to it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use wirepath_device::LINK_HEADERS;
 use xsk_rs::config::{
@@ -72,6 +73,19 @@ pub(crate) fn check(interface: &Interface, queue: u32, options: &Options) -> Res
         });
     }
     Ok(())
+}
+
+/// Opens a socket that is bound to nothing, and closes it.
+pub(crate) fn may_open(interface: &Interface) -> Result<(), OpenError> {
+    let options = Options::default();
+    let opening = Opening {
+        interface,
+        queue: 0,
+        options: &options,
+    };
+    let opened = rustix::net::socket(AddressFamily::XDP, SocketType::RAW, None);
+    let refused = |errno: Errno| opening.refused("open an AF_XDP socket", errno.into());
+    opened.map(drop).map_err(refused)
 }
 
 struct Opening<'a> {

@@ -44,6 +44,7 @@ fn metric_name(counter: &'static str) -> &'static str {
         "bytes_in" => "received_bytes",
         "bytes_out" => "sent_bytes",
         "text_in" => "text_received_bytes",
+        "text_out" => "text_acknowledged_bytes",
         name => name,
     }
 }
@@ -218,18 +219,30 @@ fn queues(text: &mut Text, report: &ServerReport) {
 
 fn listeners(text: &mut Text, report: &ServerReport) {
     type Get = fn(&ListenerInfo) -> u64;
-    let families: [(Kind, &str, &str, Get); 2] = [
+    let families: [(Kind, &str, &str, Get); 4] = [
         (
             Kind::Counter,
             "listener_opened",
             "Connections opened since it began to listen",
-            |listener| listener.opened,
+            |listener| listener.tally.opened,
         ),
         (
             Kind::Gauge,
             "listener_held",
             "Connections and handshakes now",
-            |listener| listener.held as u64,
+            |listener| listener.tally.held as u64,
+        ),
+        (
+            Kind::Counter,
+            "listener_text_received_bytes",
+            "Bytes of text that came in order",
+            |listener| listener.tally.text_in,
+        ),
+        (
+            Kind::Counter,
+            "listener_text_acknowledged_bytes",
+            "Bytes of text that peers have acknowledged",
+            |listener| listener.tally.text_out,
         ),
     ];
     for (kind, name, help, get) in families {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use wirepath_apps::Service;
 use wirepath_stack::counters::Counters;
+use wirepath_stack::listeners::Tally;
 use wirepath_stack::worker::{Holdings, Traffic};
 use wirepath_tcp::time::Instant;
 use wirepath_xdp::Statistics;
@@ -42,8 +43,12 @@ fn report() -> ServerReport {
         endpoint: endpoint.parse().unwrap(),
         service: Service::Echo,
         closing: false,
-        held: 2,
-        opened: 5,
+        tally: Tally {
+            held: 2,
+            opened: 5,
+            text_in: 70,
+            text_out: 71,
+        },
     };
     ServerReport {
         workers: vec![worker(0), worker(1)],
@@ -67,6 +72,7 @@ fn counts_stand_by_worker_queue_listener_and_reason() {
         "wirepath_received_bytes_total{worker=\"1\"} 1500",
         "wirepath_drops_total{worker=\"0\",reason=\"claimed\"} 3",
         "wirepath_queue_frames_in_total{queue=\"3\",worker=\"1\"} 7",
+        "wirepath_listener_text_received_bytes_total{endpoint=\"192.0.2.1:7\",service=\"echo\"} 70",
         "wirepath_listener_opened_total{endpoint=\"[2001:db8::1]:7\",service=\"echo\"} 5",
         "wirepath_steered_frames_total{verdict=\"redirected\"} 9",
         "wirepath_stage_seconds_bucket{worker=\"0\",stage=\"turn\",le=\"+Inf\"} 0",

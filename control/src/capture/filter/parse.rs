@@ -11,6 +11,9 @@ use wirepath_wire::ip::Protocol;
 use super::{DEPTH, End, Filter, Question, STEPS, Step};
 use crate::prefix::Prefix;
 
+/// IDs that a tag can have.
+const VLAN_IDS: RangeInclusive<u16> = 0..=4094;
+
 /// Why a filter makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
@@ -238,9 +241,14 @@ impl<'a> Parser<'a> {
     }
 
     fn vlan(&mut self) -> Parsed<()> {
-        let id = self.peek().and_then(|word| word.parse().ok());
-        self.at += usize::from(id.is_some());
-        self.ask(Question::Vlan(id))
+        let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(word) = self.peek().filter(is_number) else {
+            return self.ask(Question::Vlan(None));
+        };
+        self.at += 1;
+        let id = word.parse().ok().filter(|id| VLAN_IDS.contains(id));
+        let id = id.ok_or_else(|| unexpected(word, "a VLAN from 0 to 4094"))?;
+        self.ask(Question::Vlan(Some(id)))
     }
 
     /// `tcp[tcpflags] & MASK != 0`, or `= FLAGS`.
@@ -314,7 +322,8 @@ fn net(text: &str) -> Option<Prefix> {
 
 fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
-    Some(first.parse().ok()?..=last.parse().ok()?)
+    let range: RangeInclusive<u16> = first.parse().ok()?..=last.parse().ok()?;
+    (!range.is_empty()).then_some(range)
 }
 
 fn flag(word: &str) -> Parsed<u8> {

@@ -205,6 +205,8 @@ fn what_makes_no_sense_is_refused_by_name() {
         ("host example.org", "`example.org` where an address"),
         ("net 10.0.0.0/33", "`10.0.0.0/33` where a net"),
         ("port 70000", "`70000` where a port"),
+        ("vlan 9999", "`9999` where a VLAN from 0 to 4094"),
+        ("portrange 9-3", "`9-3` where a range"),
         ("port 80 443", "`443` where `and` or `or`"),
         ("(port 80", "ends where `)`"),
         ("tcp[tcpflags] & tcp-xyz != 0", "`tcp-xyz` where a flag"),

@@ -169,6 +169,9 @@ fn losses(line: &mut String, details: &Details) {
     for (name, count) in counts.into_iter().filter(|&(_, count)| count > 0) {
         let _ = write!(line, " {name}:{count}");
     }
+    if let Some(window) = details.reordering_window_us {
+        let _ = write!(line, " reo_wnd:{:.3}", f64::from(window) / 1_000.0);
+    }
 }
 
 fn rates(line: &mut String, details: &Details) {

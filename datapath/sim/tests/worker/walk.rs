@@ -118,9 +118,9 @@ fn any_cursor_leads_to_an_end() {
 #[test]
 fn a_listener_counts_what_it_has_opened() {
     let lab = lab();
-    assert_eq!(lab.worker.opened_by(ListenerId(1)), 30);
-    assert_eq!(lab.worker.opened_by(ListenerId(2)), 0);
-    assert_eq!(lab.worker.held_by(ListenerId(1)), 20 + 5);
+    assert_eq!(lab.worker.tally(ListenerId(1)).opened, 30);
+    assert_eq!(lab.worker.tally(ListenerId(2)).opened, 0);
+    assert_eq!(lab.worker.tally(ListenerId(1)).held, 20 + 5);
 }
 
 #[test]

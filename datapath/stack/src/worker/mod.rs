@@ -41,7 +41,7 @@ use crate::flight::Flight;
 use crate::flows::Flows;
 use crate::limits::{self, Capacity};
 use crate::link::{LocalAddress, Neighbors};
-use crate::listeners::{Listener, ListenerId, Listeners};
+use crate::listeners::{Listener, ListenerId, Listeners, Tally};
 use crate::ports::SourcePorts;
 use crate::tap::Taps;
 use crate::wheel::Wheel;
@@ -198,10 +198,10 @@ impl<D: Device, A: App> Worker<D, A> {
         self.listeners.close(endpoint)
     }
 
-    /// Connections and handshakes of a listener.
+    /// What a listener has and did since it began to listen.
     #[must_use]
-    pub fn held_by(&self, listener: ListenerId) -> usize {
-        self.listeners.held(listener)
+    pub fn tally(&self, listener: ListenerId) -> Tally {
+        self.listeners.tally(listener)
     }
 
     /// Forgets a listener that accepts no more and has no handshakes.

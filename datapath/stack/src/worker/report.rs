@@ -96,12 +96,6 @@ impl<D: Device, A: App> Worker<D, A> {
             .map(|(endpoint, listener)| (*endpoint, listener.id))
     }
 
-    /// Connections that a listener has opened since it began to listen.
-    #[must_use]
-    pub fn opened_by(&self, listener: ListenerId) -> u64 {
-        self.listeners.opened(listener)
-    }
-
     /// What each device has received and sent, in the order of [`attach`](Self::attach).
     pub fn traffic(&self) -> impl Iterator<Item = Traffic> + '_ {
         self.ports.iter().map(|port| port.traffic)

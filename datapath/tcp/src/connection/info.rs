@@ -54,6 +54,9 @@ pub struct Info {
     pub lost: u32,
     /// Bytes in the network, as far as is known.
     pub in_flight: u32,
+    /// How long, in microseconds, RACK waits for segments that were overtaken, once some were
+    /// (RFC 8985 6.2, RACK.reo_wnd).
+    pub reordering_window: Option<u32>,
     /// Bytes per second that arrived lately, with SACK.
     pub delivery_rate: Option<u64>,
     /// Whether the application, not the network, sets that rate.
@@ -79,7 +82,7 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> Info {
         let ssthresh = self.congestion.ssthresh();
-        let recovery = self.recovery.report();
+        let recovery = self.recovery.report(self.rtt.rtts());
         Info {
             state: self.state,
             recv_queue: self.unread(),
@@ -107,6 +110,9 @@ impl Connection {
             sacked: recovery.sacked,
             lost: recovery.lost,
             in_flight: self.recovery.in_flight(self.snd.flight().len()),
+            reordering_window: recovery
+                .reordering_window
+                .map(|window| u32::try_from(window.as_micros()).unwrap_or(u32::MAX)),
             delivery_rate: (recovery.delivery_rate > 0.0).then_some(recovery.delivery_rate as u64),
             app_limited: recovery.app_limited,
             pacing_rate: self.pacing_rate().map(|rate| rate as u64),

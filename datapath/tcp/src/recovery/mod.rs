@@ -128,6 +128,8 @@ pub(crate) struct Report {
     pub(crate) delivery_rate: f32,
     /// Whether the application sets that pace.
     pub(crate) app_limited: bool,
+    /// RACK.reo_wnd, where segments were overtaken.
+    pub(crate) reordering_window: Option<Duration>,
 }
 
 /// Loss recovery of one connection.
@@ -226,10 +228,10 @@ impl Recovery {
     }
 
     /// What a report says of it; without SACK nothing is known.
-    pub(crate) fn report(&self) -> Report {
+    pub(crate) fn report(&self, rtts: Rtts) -> Report {
         match self {
             Self::NewReno(_) => Report::default(),
-            Self::Sack(r) => r.report(),
+            Self::Sack(r) => r.report(rtts),
         }
     }
 

@@ -181,6 +181,12 @@ impl Rack {
         Duration::from_micros(quarters.min(u64::from(rtts.smoothed)))
     }
 
+    /// RACK.reo_wnd once reordering was seen; before that it is open only between recoveries.
+    pub(super) fn window_seen(&self, rtts: Rtts) -> Option<Duration> {
+        self.reordering_seen
+            .then(|| self.reordering_window(rtts, true))
+    }
+
     /// How long a segment may be without an answer before the timer may call it lost.
     pub(super) fn patience(&self, window: Duration) -> Duration {
         // Before anything arrived, the timer alone says.

@@ -289,13 +289,14 @@ impl SackRecovery {
     }
 
     /// What the peer has, and what counts as lost, in bytes; and the rate of delivery.
-    pub(super) fn report(&self) -> Report {
+    pub(super) fn report(&self, rtts: Rtts) -> Report {
         let (rate, app_limited) = self.delivery.rate();
         Report {
             sacked: self.board.sacked_bytes(),
             lost: self.board.missing_bytes(),
             delivery_rate: rate,
             app_limited,
+            reordering_window: self.rack.window_seen(rtts),
         }
     }
 
