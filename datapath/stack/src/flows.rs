@@ -10,6 +10,7 @@ use wirepath_tcp::half_open::HalfOpen;
 use wirepath_tcp::isn::Secret;
 use wirepath_tcp::time::Instant;
 use wirepath_tcp::time_wait::TimeWait;
+use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tuple::Tuple;
 
 use crate::app::{Calls, Socket};
@@ -104,6 +105,17 @@ pub(crate) struct TimeWaitFlow {
     pub(crate) time_wait: TimeWait,
 }
 
+/// What a tuple is to a new connection of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nobody has it.
+    Free,
+    /// The flow of that number in TIME-WAIT makes way; the new ISN must lie after this.
+    Left(u32, SeqNum),
+    /// It is not to be had.
+    Taken,
+}
+
 /// The flows. The table holds references only; tuples are compared where they lie.
 #[derive(Debug)]
 pub(crate) struct Flows<S> {
@@ -139,6 +151,20 @@ impl<S> Flows<S> {
             .table
             .find(hash, |&packed| self.tuple(packed) == Some(tuple));
         found.map(|&packed| FlowRef::unpack(packed))
+    }
+
+    /// Whether a new connection of ours may have this tuple.
+    pub(crate) fn find_place(&self, now: Instant, tuple: &Tuple) -> Place {
+        let left = |number| {
+            let flow = self.time_wait.get(number)?;
+            let end = flow.time_wait.makes_way(now)?;
+            Some(Place::Left(number, end))
+        };
+        match self.find(tuple) {
+            None => Place::Free,
+            Some(FlowRef::TimeWait(number)) => left(number).unwrap_or(Place::Taken),
+            Some(_) => Place::Taken,
+        }
     }
 
     /// Makes `flow` findable by its tuple, which no other flow has.

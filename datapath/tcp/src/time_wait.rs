@@ -42,6 +42,15 @@ impl TimeWait {
         self.deadline
     }
 
+    /// Whether a new connection of ours may take its place, and what its ISN must lie after. Later
+    /// timestamps tell its segments from what is left of this one, at both ends: RFC 6191 2.
+    #[must_use]
+    pub fn makes_way(&self, now: Instant) -> Option<SeqNum> {
+        let began = self.deadline - self.lasts - self.lasts;
+        let later = ts_value(now, 0) != ts_value(began, 0);
+        (self.timestamps && later).then_some(self.snd_nxt)
+    }
+
     /// A segment of the peer.
     pub fn on_segment(&mut self, now: Instant, segment: &Segment<'_>) -> TimeWaitVerdict {
         // RFC 1337: an old RST must not cut TIME-WAIT short.

@@ -9,7 +9,7 @@ use wirepath_tcp::connection::CloseReason;
 use wirepath_tcp::state::State;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::seq::SeqNum;
-use wirepath_wire::tcp::{Flags, Header};
+use wirepath_wire::tcp::{Flags, Header, UnscaledWindow};
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use crate::lab::{IRS, Lab, PORT, THEIRS, Told, frame_of, syn_options, tuple, v4};
@@ -241,6 +241,65 @@ fn a_new_connection_in_time_wait_has_an_isn_beyond_the_old_one() {
     assert_eq!(second.header.flags, Flags::SYN | Flags::ACK);
     assert!(second.header.seq.after(fin.header.seq + 1), "RFC 6191 2");
     assert!(second.header.seq.after(syn_ack.header.seq));
+}
+
+/// A connection of ours that we closed, in TIME-WAIT; with the header of our FIN.
+fn closed_by_us(lab: &mut Lab, timestamps: bool) -> (Tuple, Header) {
+    let ours = connect(lab, None, peer(80)).expect("a connection");
+    let syn = lab.one();
+    let mut answer = Header {
+        ack: syn.header.seq + 1,
+        flags: Flags::SYN | Flags::ACK,
+        window: UnscaledWindow(1_000),
+        ..self::syn()
+    };
+    if !timestamps {
+        answer.options.timestamps = None;
+    }
+    lab.segment(&ours, &answer, &[]);
+    lab.sent();
+    let now = lab.now;
+    lab.worker
+        .with_socket(now, &ours, |socket, _| socket.shutdown());
+    lab.turn();
+    let fin = lab.one();
+    let mut last = Lab::answer(&fin, 1, Flags::ACK | Flags::FIN);
+    if !timestamps {
+        last.options.timestamps = None;
+    }
+    lab.segment(&ours, &last, &[]);
+    assert_eq!(lab.state(&ours), Some(State::TimeWait));
+    lab.sent();
+    (ours, fin.header)
+}
+
+#[test]
+fn a_connection_of_ours_takes_the_place_of_one_in_time_wait_once_timestamps_tell_them_apart() {
+    let mut lab = lab();
+    let (ours, fin) = closed_by_us(&mut lab, true);
+    let again = |lab: &mut Lab| lab.worker.open(lab.now, ours, Config::default(), ());
+    assert_eq!(
+        again(&mut lab),
+        Err(OpenError::InUse),
+        "the same millisecond"
+    );
+    lab.pass(1);
+    again(&mut lab).expect("RFC 6191 2");
+    lab.turn();
+    let syn = lab.one();
+    assert_eq!(lab.state(&ours), Some(State::SynSent));
+    assert!(syn.header.seq.after(fin.seq + 1), "beyond the old numbers");
+    let value = |header: &Header| header.options.timestamps.map(|stamps| stamps.value);
+    assert!(value(&syn.header) > value(&fin));
+}
+
+#[test]
+fn without_timestamps_time_wait_keeps_its_tuple() {
+    let mut lab = lab();
+    let (ours, _) = closed_by_us(&mut lab, false);
+    lab.pass(1_000);
+    let again = lab.worker.open(lab.now, ours, Config::default(), ());
+    assert_eq!(again, Err(OpenError::InUse));
 }
 
 #[test]

@@ -54,12 +54,8 @@ impl<D: Device, A: App> Worker<D, A> {
         if !self.claim(&arrival.tuple) {
             return;
         }
-        let secret = &self.config.secret;
-        let mut iss = secret.isn(now, &arrival.tuple);
-        if let Some(after) = after.filter(|&after| iss.at_or_before(after)) {
-            iss = after + ISN_GAP;
-        }
-        let ts_offset = secret.ts_offset(&arrival.tuple);
+        let iss = self.isn(now, &arrival.tuple, after);
+        let ts_offset = self.config.secret.ts_offset(&arrival.tuple);
         let half_open = HalfOpen::new(now, &segment.header, &listener.config, iss, ts_offset);
         if self.open_early(now, &listener, &half_open, (arrival, segment)) {
             return;
@@ -77,6 +73,15 @@ impl<D: Device, A: App> Worker<D, A> {
         self.enter(State::SynReceived);
         let envelope = Envelope::of(arrival).marked(listener.config.marking);
         self.reply(&envelope, &syn_ack);
+    }
+
+    /// The ISN of a new connection. `after` is the end of an older one of the same tuple.
+    pub(super) fn isn(&self, now: Instant, tuple: &Tuple, after: Option<SeqNum>) -> SeqNum {
+        let isn = self.config.secret.isn(now, tuple);
+        match after {
+            Some(after) if isn.at_or_before(after) => after + ISN_GAP,
+            _ => isn,
+        }
     }
 
     /// What to do with a SYN. One that reopens what is in TIME-WAIT comes of a proven peer and

@@ -13,7 +13,7 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 use super::Worker;
 use crate::app::App;
 use crate::flight::RingId;
-use crate::flows::OpenFlow;
+use crate::flows::{OpenFlow, Place};
 use crate::link::Link;
 use crate::ports::Fitness;
 use crate::wheel::TimerId;
@@ -65,11 +65,11 @@ impl<D: Device, A: App> Worker<D, A> {
         let together = self.together.as_ref();
         let judge = |port| {
             let tuple = tuple_from(port);
-            let free = flows.find(&tuple).is_none() && listeners.find(&tuple.local).is_none();
-            match free {
-                false => Fitness::Taken,
-                true if together.is_none_or(|all| all.brings_home(&tuple)) => Fitness::Home,
-                true => Fitness::Astray,
+            let taken = matches!(flows.find_place(now, &tuple), Place::Taken);
+            match taken || listeners.find(&tuple.local).is_some() {
+                true => Fitness::Taken,
+                false if together.is_none_or(|all| all.brings_home(&tuple)) => Fitness::Home,
+                false => Fitness::Astray,
             }
         };
         let port = self.source_ports.choose(source, remote, judge);
@@ -112,7 +112,8 @@ impl<D: Device, A: App> Worker<D, A> {
         if self.local(&local).is_none() {
             return Err(OpenError::BadLocal);
         }
-        if self.flows.find(&tuple).is_some() {
+        let place = self.flows.find_place(now, &tuple);
+        if matches!(place, Place::Taken) {
             return Err(OpenError::InUse);
         }
         if !self.has_room() {
@@ -122,11 +123,16 @@ impl<D: Device, A: App> Worker<D, A> {
             self.solicit(0, local, remote);
             return Err(OpenError::NeighborUnknown);
         };
+        let mut after = None;
+        if let Place::Left(number, end) = place {
+            self.forget_time_wait(number);
+            after = Some(end);
+        }
         if !self.claim(&tuple) {
             return Err(OpenError::InUse);
         }
-        let secret = &self.config.secret;
-        let (iss, ts_offset) = (secret.isn(now, &tuple), secret.ts_offset(&tuple));
+        let iss = self.isn(now, &tuple, after);
+        let ts_offset = self.config.secret.ts_offset(&tuple);
         let path = self.ports[0].path(&tuple);
         let flow = OpenFlow {
             tuple,
