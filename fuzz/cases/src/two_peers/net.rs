@@ -1,6 +1,7 @@
 //! The wire between the two.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use wirepath_host::Host;
 use wirepath_tcp::config::Config;
@@ -15,6 +16,9 @@ use super::side::Side;
 const MOST_PACKETS: usize = 512;
 /// Events after the faults have ended, before they count as without end.
 const MOST_EVENTS: u32 = 200_000;
+/// No two packets come at the same instant: within a tick of the clock that ISNs follow, 4 us, a
+/// tuple would have the same one again (RFC 6528 3), and an old ACK would be as good as a new one.
+const GAP: Duration = Duration::from_micros(5);
 /// Milliseconds that a packet takes once the faults have ended.
 const DELAY: u64 = 5;
 
@@ -75,7 +79,7 @@ impl Net {
     }
 
     pub(super) fn wait(&mut self, millis: u16) {
-        self.go_to(self.now + std::time::Duration::from_millis(millis.into()));
+        self.go_to(self.now + Duration::from_millis(millis.into()));
     }
 
     fn go_to(&mut self, now: Instant) {
@@ -136,6 +140,7 @@ impl Net {
     }
 
     fn arrive(&mut self, to: Who, packet: &[u8]) {
+        self.now = self.now + GAP;
         let now = self.now;
         self.side(to).host.inject(now, packet);
     }
@@ -183,7 +188,7 @@ impl Net {
                 let next = self.next_deadline();
                 self.go_to(next.expect("something waits, and nothing will happen"));
             } else {
-                self.now = self.now + std::time::Duration::from_millis(DELAY);
+                self.now = self.now + Duration::from_millis(DELAY);
                 self.exchange();
             }
         }
