@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::goodput;
+use crate::{goodput, reflect, scenario};
 
 /// Measures wirepath beside the kernel, under the same conditions.
 ///
@@ -22,6 +22,14 @@ enum Command {
     /// Goodput of one connection over a path with a bottleneck, a queue, a delay and random loss,
     /// sent by wirepath and by Linux in turn. Makes three network namespaces; needs root.
     Goodput(goodput::Args),
+    /// How long a message takes to the server and back.
+    Latency(scenario::Args),
+    /// How many messages a second go there and back, or how much text one way.
+    Throughput(scenario::ThroughputArgs),
+    /// How many connections a second can be opened, used for one message, and closed.
+    Connect(scenario::Args),
+    /// How fast frames go there and back over bare rings, without TCP: the limit of the device.
+    Reflect(reflect::Args),
 }
 
 /// Parses the arguments and runs the command; returns its exit code.
@@ -37,6 +45,10 @@ pub(crate) fn main() -> ExitCode {
         .init();
     let report = match cli.command {
         Command::Goodput(args) => goodput::run(args),
+        Command::Latency(args) => scenario::latency(args),
+        Command::Throughput(args) => scenario::throughput(args),
+        Command::Connect(args) => scenario::connect(args),
+        Command::Reflect(args) => reflect::run(args),
     };
     let printed = report.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
     match printed {

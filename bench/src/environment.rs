@@ -13,12 +13,27 @@ use crate::priority::before_others;
 /// What is set in both hosts' namespaces: no buffer limits what a path of 100 Mbit/s holds, and
 /// no connection begins with what the one before it has learned.
 const SETTINGS: [(&str, &str); 3] = [
-    ("tcp_rmem", "4096 131072 16777216"),
-    ("tcp_wmem", "4096 65536 16777216"),
-    ("tcp_no_metrics_save", "1"),
+    ("ipv4/tcp_rmem", "4096 131072 16777216"),
+    ("ipv4/tcp_wmem", "4096 65536 16777216"),
+    ("ipv4/tcp_no_metrics_save", "1"),
 ];
 /// What is told beside that.
-const TOLD: [&str; 4] = ["tcp_ecn", "tcp_recovery", "tcp_sack", "tcp_timestamps"];
+const TOLD: [&str; 4] = [
+    "ipv4/tcp_ecn",
+    "ipv4/tcp_recovery",
+    "ipv4/tcp_sack",
+    "ipv4/tcp_timestamps",
+];
+
+/// What a measurement needs of its hosts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// Sysctls below net, and their values.
+    pub(crate) more: &'static [(&'static str, &'static str)],
+    /// Whether its threads are to run before those of others. Who spins must not: the kernel stops
+    /// real-time threads for a twentieth of each second, and its own threads would starve.
+    pub(crate) real_time: bool,
+}
 
 /// The machine, the kernel and its settings.
 #[derive(Debug, Clone, Serialize)]
@@ -44,9 +59,9 @@ impl Environment {
     ///
     /// # Errors
     /// A setting that the kernel does not have or refuses.
-    pub(crate) fn prepare(network: &Network) -> anyhow::Result<Self> {
-        set(&network.client)?;
-        let sysctls = set(&network.server)?;
+    pub(crate) fn prepare(network: &Network, settings: &Settings) -> anyhow::Result<Self> {
+        set(&network.client, settings.more)?;
+        let sysctls = set(&network.server, settings.more)?;
         let uname = rustix::system::uname();
         let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
         Ok(Self {
@@ -59,7 +74,7 @@ impl Environment {
             } else {
                 "release"
             },
-            real_time: before_others(),
+            real_time: settings.real_time && before_others(),
             sysctls,
             load: [load(), String::new()],
         })
@@ -72,16 +87,21 @@ impl Environment {
     }
 }
 
-fn set(namespace: &Namespace) -> anyhow::Result<BTreeMap<String, String>> {
-    let path = |name: &str| format!("/proc/sys/net/ipv4/{name}");
+fn set(
+    namespace: &Namespace,
+    more: &[(&'static str, &'static str)],
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let path = |name: &str| format!("/proc/sys/net/{name}");
+    let settings = SETTINGS.iter().chain(more);
     namespace.run(|| {
-        for (name, value) in SETTINGS {
+        for (name, value) in settings.clone() {
             fs::write(path(name), value).with_context(|| format!("cannot set {name}"))?;
         }
-        let names = SETTINGS.iter().map(|(name, _)| *name).chain(TOLD);
+        let names = settings.map(|(name, _)| *name).chain(TOLD);
         let read = |name: &str| {
             let value = fs::read_to_string(path(name)).ok()?;
             let words: Vec<&str> = value.split_whitespace().collect();
+            let (_, name) = name.split_once('/')?;
             Some((name.to_owned(), words.join(" ")))
         };
         Ok(names.filter_map(read).collect())

@@ -1,12 +1,16 @@
 //! The `wirepath-bench` command: wirepath measured beside the kernel, under the same conditions.
 #![forbid(unsafe_code)]
 
+mod bed;
 mod cli;
+mod contender;
 mod environment;
 mod goodput;
+mod load;
 mod priority;
-mod server;
-mod wire;
+mod reflect;
+mod scenario;
+mod summary;
 
 use std::process::ExitCode;
 

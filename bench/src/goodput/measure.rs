@@ -5,8 +5,8 @@ use wirepath::netns::Network;
 use wirepath_tcp::config::CongestionControl;
 
 use super::client::{Span, take};
-use crate::server::{self, Server, Stack};
-use crate::wire::{Wire, WireCounts, WireFaults};
+use super::server::{self, Server, Stack};
+use super::wire::{Wire, WireCounts, WireFaults};
 
 /// What to measure.
 pub(super) struct Measurement<'a> {

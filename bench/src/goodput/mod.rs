@@ -3,7 +3,8 @@
 mod client;
 mod measure;
 mod report;
-mod summary;
+mod server;
+mod wire;
 
 use std::time::Duration;
 
@@ -12,12 +13,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wirepath::netns::{self, Link, Network};
 use wirepath_tcp::config::CongestionControl;
 
-use crate::environment::Environment;
-use crate::server::{Stack, congestion_controls};
-use crate::wire::{Faults, WireFaults};
+use crate::environment::{Environment, Settings};
 use client::Span;
 use measure::Measurement;
 use report::{Cell, Pair, Report};
+use server::{Stack, congestion_controls};
+use wire::{Faults, WireFaults};
+
+const SETTINGS: Settings = Settings {
+    more: &[],
+    real_time: true,
+};
 
 /// What `goodput` can be told.
 #[derive(Debug, Clone, clap::Args)]
@@ -119,7 +125,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
 fn compare(args: &Args) -> anyhow::Result<Report> {
     netns::sweep_stale()?;
     let network = Network::with_gap("goodput", &Link::default())?;
-    let mut environment = Environment::prepare(&network)?;
+    let mut environment = Environment::prepare(&network, &SETTINGS)?;
     let bar = progress(args);
     let mut cells = Vec::new();
     for &congestion in &args.congestion {

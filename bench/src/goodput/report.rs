@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Args;
 use super::measure::Measured;
-use super::summary::{Summary, Verdict};
 use crate::environment::Environment;
+use crate::summary::{Summary, Verdict};
 
 /// One run of both senders over the same faults.
 #[derive(Debug, Clone, Serialize)]

@@ -8,7 +8,7 @@ use wirepath_tcp::connection::Connection;
 use wirepath_tcp::state::State;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
-use crate::app::Session;
+use crate::app::{HostApp, Session};
 use crate::error::SocketError;
 use crate::host::Host;
 use crate::info::TcpInfo;
@@ -227,6 +227,9 @@ impl Host {
         tuple: &Tuple,
         call: impl FnOnce(&mut StackSocket<'_>, &mut Session) -> R,
     ) -> Option<R> {
+        let call = |_: &mut HostApp, socket: &mut StackSocket<'_>, session: &mut Session| {
+            call(socket, session)
+        };
         let result = self.worker.with_socket(self.now, tuple, call);
         self.turn();
         result

@@ -260,7 +260,7 @@ fn closed_by_us(lab: &mut Lab, timestamps: bool) -> (Tuple, Header) {
     lab.sent();
     let now = lab.now;
     lab.worker
-        .with_socket(now, &ours, |socket, _| socket.shutdown());
+        .with_socket(now, &ours, |_, socket, _| socket.shutdown());
     lab.turn();
     let fin = lab.one();
     let mut last = Lab::answer(&fin, 1, Flags::ACK | Flags::FIN);

@@ -326,6 +326,12 @@ impl<D: Device, A: App> Worker<D, A> {
         &self.app
     }
 
+    /// Ends the worker, and gives the service back. Its peers hear nothing.
+    #[must_use]
+    pub fn into_app(self) -> A {
+        self.app
+    }
+
     /// The service, to be changed.
     pub const fn app_mut(&mut self) -> &mut A {
         &mut self.app

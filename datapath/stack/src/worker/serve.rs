@@ -55,7 +55,7 @@ impl<D: Device, A: App> Worker<D, A> {
         &mut self,
         now: Instant,
         tuple: &Tuple,
-        call: impl FnOnce(&mut Socket<'_>, &mut A::Session) -> R,
+        call: impl FnOnce(&mut A, &mut Socket<'_>, &mut A::Session) -> R,
     ) -> Option<R> {
         let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
             return None;
@@ -63,7 +63,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let flow = self.flows.open.get_mut(number)?;
         let before = flow.connection.state();
         let (mut socket, session) = flow.socket(now, &mut self.pool);
-        let result = call(&mut socket, session);
+        let result = call(&mut self.app, &mut socket, session);
         let calls = socket.finish();
         self.note_calls(now, number, calls);
         self.serve(now, number, before);

@@ -7,15 +7,15 @@ const PAIRS: usize = 3;
 
 /// The middle of several numbers, and how far they reach.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Summary {
-    pub(super) median: f64,
-    pub(super) least: f64,
-    pub(super) most: f64,
+pub(crate) struct Summary {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
 }
 
 impl Summary {
     /// Of at least one number.
-    pub(super) fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = numbers.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let half = sorted.len() / 2;
@@ -35,7 +35,7 @@ impl Summary {
 /// What the ratios of the pairs show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Half of the spread is less than how far the median is above 1.
     Higher,
     /// The same, below 1.
@@ -48,7 +48,7 @@ pub(super) enum Verdict {
 
 impl Verdict {
     /// Of the ratios of so many pairs.
-    pub(super) fn of(ratios: &Summary, pairs: usize) -> Self {
+    pub(crate) fn of(ratios: &Summary, pairs: usize) -> Self {
         let effect = ratios.median - 1.0;
         let spread = (ratios.most - ratios.least) / 2.0;
         if pairs < PAIRS {
@@ -62,7 +62,7 @@ impl Verdict {
         }
     }
 
-    pub(super) const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Higher => "higher",
             Self::Lower => "lower",

@@ -1,18 +1,21 @@
 //! Servers that send characters without end (RFC 864), each over another TCP.
 
 mod linux;
-mod wirepath;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use ::wirepath::netns::{Namespace, Network};
-use wirepath_tcp::config::CongestionControl;
+use wirepath::netns::{Namespace, Network};
+use wirepath::runtime::Idle;
+use wirepath_apps::Service;
+use wirepath_stack::limits::Capacity;
+use wirepath_tcp::config::{Config, CongestionControl};
 
 pub(crate) use linux::congestion_controls;
 
 use linux::LinuxServer;
-use wirepath::WirepathServer;
+
+use crate::contender::{WirepathServer, WirepathSettings};
 
 /// Where both serve.
 pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Network::SERVER_V4), 19);
@@ -54,7 +57,9 @@ impl Server {
         congestion: CongestionControl,
     ) -> anyhow::Result<Self> {
         Ok(match stack {
-            Stack::Wirepath => Self::Wirepath(WirepathServer::start(namespace, congestion)?),
+            Stack::Wirepath => {
+                Self::Wirepath(WirepathServer::start(namespace, &adaptive(congestion))?)
+            }
             Stack::Linux => Self::Linux(LinuxServer::start(namespace, congestion)?),
         })
     }
@@ -74,8 +79,27 @@ impl Server {
     /// It had failed before.
     pub(crate) fn stop(self, namespace: &Namespace) -> anyhow::Result<u64> {
         match self {
-            Self::Wirepath(server) => server.stop(),
+            Self::Wirepath(server) => {
+                let counters = server.quiet_counters()?;
+                server.stop()?;
+                Ok(counters.retransmissions)
+            }
             Self::Linux(server) => server.stop(namespace),
         }
+    }
+}
+
+/// The settings of the command `wirepath chargen`.
+fn adaptive(congestion: CongestionControl) -> WirepathSettings {
+    WirepathSettings {
+        service: Service::Chargen,
+        tcp: Config {
+            nagle: false,
+            congestion,
+            ..Config::default()
+        },
+        idle: Idle::Adaptive,
+        core: None,
+        capacity: Capacity::default(),
     }
 }

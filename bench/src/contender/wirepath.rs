@@ -1,4 +1,4 @@
-//! Our stack as the sender.
+//! Our stack, inside this process.
 
 use std::time::{Duration, Instant};
 
@@ -9,56 +9,81 @@ use wirepath_apps::Service;
 use wirepath_bpf::Mode;
 use wirepath_stack::counters::Counters;
 use wirepath_stack::limits::Capacity;
-use wirepath_tcp::config::{Config, CongestionControl};
+use wirepath_tcp::config::Config;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::Options;
 
-use super::ADDRESS;
+use super::Serving;
 
 /// How long the RST of the client may take, which may be lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often to look for it.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What `wirepath chargen` is, inside this process.
+/// What the server is told.
+#[derive(Debug, Clone)]
+pub(crate) struct WirepathSettings {
+    pub(crate) service: Service,
+    pub(crate) tcp: Config,
+    pub(crate) idle: Idle,
+    pub(crate) core: Option<usize>,
+    pub(crate) capacity: Capacity,
+}
+
+impl WirepathSettings {
+    /// Those of `wirepath SERVICE --idle spin --cores CORE`.
+    pub(crate) fn fast(serving: &Serving) -> Self {
+        Self {
+            service: serving.service,
+            tcp: Config {
+                nagle: false,
+                ..Config::default()
+            },
+            idle: Idle::Spin,
+            core: serving.core,
+            capacity: Capacity {
+                connections: serving.connections.max(Capacity::default().connections),
+                ..Capacity::default()
+            },
+        }
+    }
+}
+
+/// What `wirepath echo` and the like are, inside this process.
 pub(crate) struct WirepathServer {
     tokio: tokio::runtime::Runtime,
     runtime: Runtime,
 }
 
 impl WirepathServer {
-    /// Starts it with the settings of the command.
-    pub(super) fn start(
+    /// Starts it at the server's IPv4 address and the port of the service.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub(crate) fn start(
         namespace: &Namespace,
-        congestion: CongestionControl,
+        settings: &WirepathSettings,
     ) -> anyhow::Result<Self> {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let tcp = Config {
-            nagle: false,
-            congestion,
-            ..Config::default()
-        };
+        let (service, tcp) = (settings.service, settings.tcp);
         let options = ServerOptions {
             interface: Network::SERVER_INTERFACE.to_owned(),
-            addresses: vec![ADDRESS.ip()],
+            addresses: vec![Network::SERVER_V4.into()],
             listeners: vec![ListenerOptions {
                 address: None,
-                port: ADDRESS.port(),
-                settings: ListenerSettings {
-                    service: Service::Chargen,
-                    tcp,
-                },
+                port: service.port(),
+                settings: ListenerSettings { service, tcp },
             }],
             mode: None,
             device: Options::default(),
             queues: Vec::new(),
             workers: None,
-            cores: Vec::new(),
-            idle: Idle::Adaptive,
+            cores: settings.core.into_iter().collect(),
+            idle: settings.idle,
             tcp,
-            capacity: Capacity::default(),
+            capacity: settings.capacity,
             checksums: ChecksumPolicy::Whole,
         };
         // The interface is that of the namespace in which it starts, and so are its threads.
@@ -68,24 +93,25 @@ impl WirepathServer {
     }
 
     /// Where the XDP program runs.
-    pub(super) fn mode(&self) -> Option<&'static str> {
+    pub(crate) fn mode(&self) -> Option<&'static str> {
         self.runtime.mode().map(|mode| match mode {
             Mode::Native => "native",
             Mode::Skb => "skb",
         })
     }
 
-    pub(super) fn stop(self) -> anyhow::Result<u64> {
-        self.tokio.block_on(async {
-            let counters = quiet_counters(&self.runtime).await?;
-            let stopped = self.runtime.stop(std::future::ready(())).await;
-            stopped.context("wirepath failed")?;
-            Ok(counters.retransmissions)
-        })
+    /// Ends it, whoever is connected.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        let stopped = self.runtime.stop(std::future::ready(()));
+        self.tokio.block_on(stopped).context("wirepath failed")
+    }
+
+    /// What the worker has counted once its connections are gone: only then those of each count.
+    pub(crate) fn quiet_counters(&self) -> anyhow::Result<Counters> {
+        self.tokio.block_on(quiet_counters(&self.runtime))
     }
 }
 
-/// What the worker has counted once its connections are gone: only then those of each count.
 async fn quiet_counters(runtime: &Runtime) -> anyhow::Result<Counters> {
     let plane = runtime.plane();
     let worker = plane.workers().first().context("no worker")?;

@@ -1,0 +1,174 @@
+//! The test bed: two namespaces at the ends of a veth pair, a core for each side.
+
+mod cpu;
+
+use std::net::IpAddr;
+
+use anyhow::Context;
+use core_affinity::CoreId;
+use hdrhistogram::Histogram;
+use wirepath::netns::{Link, Namespace, Network, Offloads};
+use wirepath_apps::Service;
+use wirepath_wire::ethernet::MacAddr;
+use wirepath_xdp::Options;
+
+use crate::contender::{Contender, Serving};
+use crate::environment::{Environment, Settings};
+use crate::load::{Driver, Load, Tally, Task, XdpClient, XdpEnd, drive_kernel};
+pub(crate) use cpu::CpuWatch;
+
+/// What the client's connections need beside what is set for all measurements: ports enough for
+/// a rate of short ones.
+const SETTINGS: &[(&str, &str)] = &[
+    ("ipv4/ip_local_port_range", "1024 65535"),
+    ("ipv4/tcp_tw_reuse", "1"),
+    ("ipv4/tcp_max_syn_backlog", "65535"),
+    ("core/somaxconn", "65535"),
+];
+
+/// Whose TCP the client has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClientKind {
+    /// Ours, on AF_XDP, spinning.
+    Xdp,
+    /// The kernel's, with epoll, spinning.
+    Kernel,
+}
+
+/// Where measurements are made.
+pub(crate) struct Bed {
+    network: Network,
+    /// Of server and client; `None` where there is but one.
+    cores: [Option<usize>; 2],
+}
+
+/// One measurement.
+pub(crate) struct Sample {
+    /// How long each request took, in nanoseconds.
+    pub(crate) latencies: Histogram<u64>,
+    /// Bytes of text that went one way.
+    pub(crate) bytes: u64,
+    /// Seconds that count.
+    pub(crate) seconds: f64,
+    /// Seconds of processor time that the whole machine took meanwhile.
+    pub(crate) cpu_seconds: f64,
+    /// Where the server's XDP program ran, if it had one.
+    pub(crate) xdp_mode: Option<&'static str>,
+}
+
+impl Bed {
+    /// Makes the namespaces; packets have `mtu` bytes at most, and each end so many queues.
+    ///
+    /// # Errors
+    /// Not root, or no iproute2.
+    pub(crate) fn new(label: &str, mtu: u32, queues: u32) -> anyhow::Result<(Self, Environment)> {
+        let link = Link {
+            queues,
+            mtu,
+            offloads: Offloads::Off,
+        };
+        let network = Network::direct(label, &link)?;
+        let settings = Settings {
+            more: SETTINGS,
+            real_time: false,
+        };
+        let environment = Environment::prepare(&network, &settings)?;
+        let ids = core_affinity::get_core_ids().unwrap_or_default();
+        let cores = match ids[..] {
+            [first, .., last] => [Some(first.id), Some(last.id)],
+            _ => [None, None],
+        };
+        Ok((Self { network, cores }, environment))
+    }
+
+    /// Puts a load on a server, and takes both away again.
+    ///
+    /// # Errors
+    /// The server does not start, or the load cannot be carried out as it is meant.
+    pub(crate) fn measure(
+        &self,
+        contender: Contender,
+        client: ClientKind,
+        load: &Load,
+    ) -> anyhow::Result<Sample> {
+        let service = match load.task {
+            Task::Exchange | Task::Connect => Service::Echo,
+            Task::Upload => Service::Discard,
+            Task::Download => Service::Chargen,
+        };
+        let serving = Serving {
+            service,
+            core: self.cores[0],
+            connections: load.connections,
+        };
+        let server = contender.start(&self.network.server, &serving)?;
+        let xdp_mode = server.xdp_mode();
+        let watch = CpuWatch::default();
+        let driver = Driver::new(*load, Box::new(watch.clone()));
+        let driven = self.drive(client, driver, &serving);
+        let stopped = server.stop();
+        let tally = driven.with_context(|| format!("{contender} as the server"))?;
+        stopped.with_context(|| format!("{contender} as the server"))?;
+        Ok(Sample {
+            latencies: tally.latencies().clone(),
+            bytes: tally.bytes(),
+            seconds: load.span.as_secs_f64(),
+            cpu_seconds: watch.seconds(),
+            xdp_mode,
+        })
+    }
+
+    fn drive(
+        &self,
+        client: ClientKind,
+        driver: Driver,
+        serving: &Serving,
+    ) -> anyhow::Result<Tally> {
+        let endpoint = serving.endpoint();
+        self.on_client(|| match client {
+            ClientKind::Kernel => drive_kernel(driver, endpoint),
+            ClientKind::Xdp => XdpClient::open(&end(), endpoint, driver)?.drive(),
+        })
+    }
+
+    /// Runs `body` on a thread in the server's namespace, on the server's core.
+    pub(crate) fn on_server<T: Send>(
+        &self,
+        body: impl FnOnce() -> anyhow::Result<T> + Send,
+    ) -> anyhow::Result<T> {
+        run(&self.network.server, self.cores[0], body)
+    }
+
+    /// The same at the client.
+    pub(crate) fn on_client<T: Send>(
+        &self,
+        body: impl FnOnce() -> anyhow::Result<T> + Send,
+    ) -> anyhow::Result<T> {
+        run(&self.network.client, self.cores[1], body)
+    }
+}
+
+fn run<T: Send>(
+    namespace: &Namespace,
+    core: Option<usize>,
+    body: impl FnOnce() -> anyhow::Result<T> + Send,
+) -> anyhow::Result<T> {
+    namespace.run(|| {
+        if let Some(id) = core {
+            core_affinity::set_for_current(CoreId { id });
+        }
+        body()
+    })?
+}
+
+/// The client's end of the link, with an address that its kernel does not have.
+fn end() -> XdpEnd {
+    XdpEnd {
+        interface: Network::CLIENT_INTERFACE.to_owned(),
+        mac: MacAddr(Network::CLIENT_MAC),
+        address: IpAddr::V4(Network::OWNED_V4),
+        device: Options::default(),
+        mode: None,
+    }
+}

@@ -1,0 +1,261 @@
+//! The load as a client carries it out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::bail;
+use wirepath_stack::clock::MonotonicClock;
+use wirepath_tcp::time::Instant;
+
+use super::exchange::Exchange;
+use super::pattern::Pattern;
+use super::schedule::Schedule;
+use super::{Load, Pace, Tally, Task};
+
+/// Connections that are being opened at a time: no server's backlog is smaller.
+const OPENING: usize = 64;
+/// How long all connections may take to open.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Decides the gaps of an open loop.
+const SEED: u64 = 1;
+
+/// What to do with a connection next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Send what is unsent, if anything.
+    Send,
+    /// Close it.
+    Close,
+}
+
+/// Called when the time that counts begins and ends.
+pub(crate) trait Window: Send {
+    fn opens(&mut self);
+    fn closes(&mut self);
+}
+
+/// The load, and how far it has come.
+pub(crate) struct Driver {
+    load: Load,
+    clock: MonotonicClock,
+    exchanges: Vec<Exchange>,
+    /// `None` until all connections are open.
+    measured: Option<(Tally, Schedule)>,
+    /// Whether that has just changed.
+    begins: bool,
+    /// Connections that are to be opened.
+    to_open: VecDeque<usize>,
+    opening: usize,
+    /// When a connection of one message was asked for.
+    began: Vec<Instant>,
+    window: Box<dyn Window>,
+    stage: Stage,
+    started: Instant,
+    failure: Option<String>,
+}
+
+/// Where the measurement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Before,
+    Within,
+    After,
+}
+
+impl Driver {
+    pub(crate) fn new(load: Load, window: Box<dyn Window>) -> Self {
+        let clock = MonotonicClock::start();
+        Self {
+            load,
+            clock,
+            exchanges: (0..load.connections).map(|_| Exchange::default()).collect(),
+            measured: None,
+            begins: false,
+            to_open: (0..load.connections).collect(),
+            opening: 0,
+            began: vec![Instant::ZERO; load.connections],
+            window,
+            stage: Stage::Before,
+            started: clock.now(),
+            failure: None,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Whether the measurement is over, well or badly.
+    pub(crate) fn is_over(&mut self, now: Instant) -> bool {
+        if self.failure.is_some() {
+            return true;
+        }
+        let Some((tally, _)) = &self.measured else {
+            if now.since(self.started) > PATIENCE {
+                let open = self.load.connections - self.to_open.len() - self.opening;
+                self.fail(format!("only {open} connections have opened"));
+            }
+            return self.failure.is_some();
+        };
+        let (counts, over) = (tally.counts(now), tally.is_over(now));
+        if self.stage == Stage::Before && counts {
+            self.stage = Stage::Within;
+            self.window.opens();
+        }
+        if self.stage == Stage::Within && over {
+            self.stage = Stage::After;
+            self.window.closes();
+        }
+        over
+    }
+
+    /// The next connection that is to be opened.
+    pub(crate) fn next_to_open(&mut self) -> Option<usize> {
+        if self.opening >= OPENING {
+            return None;
+        }
+        let connection = self.to_open.pop_front()?;
+        self.opening += 1;
+        self.began[connection] = self.clock.now();
+        Some(connection)
+    }
+
+    /// It could not be opened now, and is to be tried again.
+    pub(crate) fn on_refused(&mut self, connection: usize) {
+        self.opening -= 1;
+        self.to_open.push_front(connection);
+    }
+
+    pub(crate) fn on_open(&mut self, connection: usize) -> Next {
+        self.opening -= 1;
+        if self.load.task == Task::Connect {
+            self.ask(connection, self.began[connection]);
+        }
+        if self.measured.is_none() && self.may_begin() {
+            self.begin();
+        }
+        Next::Send
+    }
+
+    /// Whether the requests may begin: with connections for each message they are the requests.
+    fn may_begin(&self) -> bool {
+        self.load.task == Task::Connect || self.to_open.is_empty() && self.opening == 0
+    }
+
+    /// All connections are open, so the clock of the measurement starts.
+    fn begin(&mut self) {
+        let start = self.clock.now();
+        match Tally::new(start, self.load.warm_up, self.load.span) {
+            Ok(tally) => {
+                let schedule = Schedule::new(start, self.load.pace, self.load.connections, SEED);
+                self.measured = Some((tally, schedule));
+                self.begins = true;
+            }
+            Err(error) => self.fail(error.to_string()),
+        }
+        match (self.load.task, self.load.pace) {
+            (Task::Exchange, Pace::Closed { depth, .. }) => {
+                for connection in 0..self.load.connections {
+                    (0..depth).for_each(|_| self.ask(connection, start));
+                }
+            }
+            (Task::Upload, _) => self.exchanges.iter_mut().for_each(Exchange::ask_for_ever),
+            _ => {}
+        }
+    }
+
+    /// Whether the measurement has just begun, so that all connections may have something to send.
+    pub(crate) fn take_begin(&mut self) -> bool {
+        std::mem::take(&mut self.begins)
+    }
+
+    pub(crate) const fn connections(&self) -> usize {
+        self.load.connections
+    }
+
+    fn ask(&mut self, connection: usize, due: Instant) {
+        let size = self.load.size;
+        self.exchanges[connection].ask(due, size);
+    }
+
+    /// The next connection on which a request is due now.
+    pub(crate) fn next_due(&mut self, now: Instant) -> Option<usize> {
+        let (_, schedule) = self.measured.as_mut()?;
+        let (due, connection) = schedule.next_due(now)?;
+        self.ask(connection, due);
+        Some(connection)
+    }
+
+    /// What is to be sent on a connection next, a piece of it.
+    pub(crate) fn unsent(&self, connection: usize) -> &'static [u8] {
+        self.exchanges[connection].unsent()
+    }
+
+    pub(crate) fn note_sent(&mut self, connection: usize, bytes: usize) {
+        self.exchanges[connection].note_sent(bytes);
+        if self.load.task == Task::Upload
+            && let Some((tally, _)) = &mut self.measured
+        {
+            tally.note_bytes(self.clock.now(), bytes);
+        }
+    }
+
+    /// Text has come.
+    pub(crate) fn on_text(&mut self, connection: usize, text: &[u8]) -> Next {
+        let now = self.clock.now();
+        let pattern = match self.load.task {
+            Task::Download => Pattern::characters(),
+            _ => Pattern::messages(),
+        };
+        let exchange = &mut self.exchanges[connection];
+        if !exchange.take(text, pattern) {
+            self.fail(format!(
+                "connection {connection} got other bytes than it should"
+            ));
+            return Next::Send;
+        }
+        let Some((tally, schedule)) = &mut self.measured else {
+            return Next::Send;
+        };
+        tally.note_bytes(now, text.len());
+        while let Some(due) = exchange.next_answered() {
+            tally.note_done(now, due);
+            if self.load.task == Task::Connect {
+                return Next::Close;
+            }
+            if schedule.on_answer(now, connection) {
+                exchange.ask(now, self.load.size);
+            }
+        }
+        Next::Send
+    }
+
+    /// A connection is gone. One for a single message is followed by the next; others must stay.
+    pub(crate) fn on_closed(&mut self, connection: usize, how: &str) {
+        if self.load.task == Task::Connect && self.failure.is_none() {
+            self.exchanges[connection] = Exchange::default();
+            self.to_open.push_back(connection);
+        } else if self.stage != Stage::After {
+            self.fail(format!("connection {connection} ended: {how}"));
+        }
+    }
+
+    /// Nothing more can be measured.
+    pub(crate) fn fail(&mut self, why: String) {
+        self.failure.get_or_insert(why);
+    }
+
+    /// What was measured.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(crate) fn finish(self) -> anyhow::Result<Tally> {
+        if let Some(failure) = self.failure {
+            bail!("{failure}");
+        }
+        match self.measured {
+            Some((tally, _)) => Ok(tally),
+            None => bail!("it ended before all connections were open"),
+        }
+    }
+}

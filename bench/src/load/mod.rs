@@ -1,0 +1,87 @@
+//! The load that a client puts on a server, whatever TCP it has: what is asked when, and what is
+//! measured. The clients ([`kernel`], [`xdp`]) only open connections and carry bytes.
+
+mod driver;
+mod exchange;
+mod kernel;
+mod pattern;
+mod schedule;
+mod tally;
+mod xdp;
+
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use driver::{Driver, Window};
+pub(crate) use kernel::drive as drive_kernel;
+pub(crate) use pattern::Pattern;
+pub(crate) use tally::Tally;
+pub(crate) use xdp::{XdpClient, XdpEnd};
+
+/// What the connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Task {
+    /// Messages on connections that stay, each sent back.
+    Exchange,
+    /// A connection for each message.
+    Connect,
+    /// Text without end towards the server.
+    Upload,
+    /// Text without end towards the client.
+    Download,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exchange => "exchange",
+            Self::Connect => "connect",
+            Self::Upload => "upload",
+            Self::Download => "download",
+        })
+    }
+}
+
+/// How the requests of an open loop follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arrivals {
+    /// At equal gaps.
+    Constant,
+    /// At random, as many independent users would.
+    Poisson,
+}
+
+/// What decides when a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Pace {
+    /// The answer to an earlier one.
+    Closed {
+        /// Requests of a connection that wait for their answers.
+        depth: usize,
+        /// How long after an answer the next request is due.
+        think: Duration,
+    },
+    /// The clock.
+    Open {
+        /// Requests a second, of all connections together.
+        rate: f64,
+        arrivals: Arrivals,
+    },
+}
+
+/// A load.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(crate) struct Load {
+    pub(crate) task: Task,
+    pub(crate) connections: usize,
+    /// Bytes of a message.
+    pub(crate) size: u64,
+    pub(crate) pace: Pace,
+    /// Before what counts.
+    pub(crate) warm_up: Duration,
+    /// What counts.
+    pub(crate) span: Duration,
+}

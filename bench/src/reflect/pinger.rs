@@ -1,0 +1,184 @@
+//! Keeps so many pings under way, and measures each.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use hdrhistogram::Histogram;
+use wirepath_device::Device as _;
+use wirepath_stack::clock::MonotonicClock;
+use wirepath_tcp::time::Instant;
+
+use super::end::End;
+use super::ping::{self, Stamps, Way};
+use super::{Idle, Pings};
+use crate::bed::CpuWatch;
+use crate::load::{Tally, Window as _};
+
+/// Silence after which what is under way counts as lost.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Silence after which nobody is there.
+const GIVE_UP: Duration = Duration::from_secs(3);
+
+/// What was measured.
+pub(crate) struct Reflection {
+    pub(crate) tally: Tally,
+    /// From the pinger to the reflector, in the reflector, and back, in nanoseconds; empty where
+    /// the reflector has another clock.
+    pub(crate) stages: [Histogram<u64>; 3],
+    /// What entering the kernel takes, of the turns that sent something.
+    pub(crate) kernel: Histogram<u64>,
+    pub(crate) lost: u64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) mode: &'static str,
+}
+
+struct Pinger<'a> {
+    end: End,
+    way: &'a Way,
+    pings: &'a Pings,
+    clock: MonotonicClock,
+    tally: Tally,
+    stages: [Histogram<u64>; 3],
+    kernel: Histogram<u64>,
+    next: u64,
+    under_way: usize,
+    heard: Instant,
+    lost: u64,
+}
+
+/// Pings until the time that counts is over.
+///
+/// # Errors
+/// Nothing comes back, or the interface is gone.
+pub(super) fn ping(
+    end: End,
+    (way, pings): (&Way, &Pings),
+    clock: MonotonicClock,
+) -> anyhow::Result<Reflection> {
+    let now = clock.now();
+    let histogram = || Histogram::new_with_bounds(1, 60_000_000_000, 3).context("no histogram");
+    let mode = end.mode();
+    let mut pinger = Pinger {
+        end,
+        way,
+        pings,
+        clock,
+        tally: Tally::new(now, pings.warm_up, pings.span)?,
+        stages: [histogram()?, histogram()?, histogram()?],
+        kernel: histogram()?,
+        next: 1,
+        under_way: 0,
+        heard: now,
+        lost: 0,
+    };
+    let mut watch = CpuWatch::default();
+    let cpu_seconds = pinger.run(&mut watch)?;
+    Ok(Reflection {
+        tally: pinger.tally,
+        stages: pinger.stages,
+        kernel: pinger.kernel,
+        lost: pinger.lost,
+        cpu_seconds,
+        mode: if mode == wirepath_bpf::Mode::Native {
+            "native"
+        } else {
+            "skb"
+        },
+    })
+}
+
+impl Pinger<'_> {
+    fn run(&mut self, watch: &mut CpuWatch) -> anyhow::Result<f64> {
+        let mut counts = false;
+        loop {
+            let now = self.clock.now();
+            if self.tally.is_over(now) {
+                watch.closes();
+                return Ok(watch.seconds());
+            }
+            if !counts && self.tally.counts(now) {
+                counts = true;
+                watch.opens();
+            }
+            let received = self.receive();
+            if received > 0 {
+                self.heard = self.clock.now();
+            } else {
+                self.judge_silence(now)?;
+            }
+            self.fill_up();
+            let before = self.clock.now();
+            self.end.device.flush()?;
+            if received > 0 && counts {
+                let took = self.clock.now().since(before).as_nanos() as u64;
+                self.kernel.saturating_record(took);
+            }
+            if received == 0 && self.pings.idle == Idle::Sleep {
+                self.end.device.wait(PATIENCE)?;
+            }
+        }
+    }
+
+    /// Takes what came back, and sends each again as a new ping.
+    fn receive(&mut self) -> usize {
+        let Self {
+            end,
+            way,
+            pings,
+            clock,
+            tally,
+            stages,
+            next,
+            ..
+        } = self;
+        end.turn(|bytes| {
+            let Some(stamps) = ping::read(bytes) else {
+                return false;
+            };
+            let now = clock.now();
+            tally.note_done(now, Instant::from_nanos(stamps.sent));
+            if tally.counts(now) && stamps.came > 0 {
+                let times = [stamps.sent, stamps.came, stamps.went, now.as_nanos()];
+                for (stage, pair) in stages.iter_mut().zip(times.windows(2)) {
+                    stage.saturating_record(pair[1].saturating_sub(pair[0]));
+                }
+            }
+            ping::write(bytes, way, pings.text, &begin(next, now));
+            true
+        })
+    }
+
+    fn fill_up(&mut self) {
+        while self.under_way < self.pings.in_flight {
+            let stamps = begin(&mut self.next, self.clock.now());
+            let (way, text) = (self.way, self.pings.text);
+            self.end
+                .send(|bytes| ping::write(bytes, way, text, &stamps));
+            self.under_way += 1;
+        }
+    }
+
+    /// Whether to wait, to send all again, or to give up.
+    fn judge_silence(&mut self, now: Instant) -> anyhow::Result<()> {
+        let silence = now.since(self.heard);
+        if silence > GIVE_UP && self.tally.latencies().is_empty() {
+            bail!("nothing comes back: is a reflector at the other end, at this address?");
+        }
+        if silence > PATIENCE {
+            self.lost += std::mem::take(&mut self.under_way) as u64;
+            self.heard = now;
+        }
+        Ok(())
+    }
+}
+
+/// The stamps of the next ping, sent now.
+fn begin(next: &mut u64, now: Instant) -> Stamps {
+    let number = *next;
+    *next += 1;
+    Stamps {
+        number,
+        sent: now.as_nanos(),
+        ..Stamps::default()
+    }
+}

@@ -1,0 +1,42 @@
+//! Sends every ping back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use wirepath_device::Device as _;
+use wirepath_stack::clock::MonotonicClock;
+
+use super::end::End;
+use super::{Idle, ping};
+
+/// How long who sleeps may take to notice that it is to end.
+const NAP: Duration = Duration::from_millis(50);
+
+/// Reflects until it is told to end. `clock` is the pinger's, where that is of this machine.
+///
+/// # Errors
+/// The interface is gone.
+pub(super) fn reflect(
+    mut end: End,
+    clock: Option<MonotonicClock>,
+    (idle, ends): (Idle, &AtomicBool),
+) -> anyhow::Result<()> {
+    let time = || clock.map_or(0, |clock| clock.now().as_nanos());
+    while !ends.load(Ordering::Relaxed) {
+        let came = time();
+        let received = end.turn(|bytes| {
+            let Some(mut stamps) = ping::read(bytes) else {
+                return false;
+            };
+            ping::turn(bytes);
+            (stamps.came, stamps.went) = (came, time());
+            ping::stamp(bytes, &stamps);
+            true
+        });
+        end.device.flush()?;
+        if received == 0 && idle == Idle::Sleep {
+            end.device.wait(NAP)?;
+        }
+    }
+    Ok(())
+}

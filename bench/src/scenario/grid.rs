@@ -1,0 +1,78 @@
+//! Lists of numbers to a list of loads: each with each.
+
+use std::time::Duration;
+
+use super::Args;
+use crate::load::{Load, Pace, Task};
+
+/// The loads of a scenario, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Grid {
+    pub(super) loads: Vec<Load>,
+}
+
+impl Grid {
+    /// `connections` is how many there are where none was named.
+    pub(super) fn of(args: &Args, task: Task, connections: u32) -> Self {
+        let counts = match args.connections[..] {
+            [] => vec![connections],
+            _ => args.connections.clone(),
+        };
+        let mut loads = Vec::new();
+        for connections in counts {
+            for &size in &args.size {
+                loads.extend(paces(args).into_iter().map(|pace| Load {
+                    task,
+                    connections: connections as usize,
+                    size,
+                    pace,
+                    warm_up: Duration::from_secs(args.warm_up),
+                    span: Duration::from_secs(args.seconds),
+                }));
+            }
+        }
+        Self { loads }
+    }
+}
+
+fn paces(args: &Args) -> Vec<Pace> {
+    let arrivals = args.arrivals;
+    let open = args.rate.iter().map(|&rate| Pace::Open {
+        rate: f64::from(rate),
+        arrivals,
+    });
+    if !args.rate.is_empty() {
+        return open.collect();
+    }
+    let thinking = args.depth.iter().flat_map(|&depth| {
+        args.think.iter().map(move |&think| Pace::Closed {
+            depth: depth as usize,
+            think: Duration::from_micros(think),
+        })
+    });
+    thinking.collect()
+}
+
+/// A load in a few words.
+pub(super) fn describe(load: &Load) -> String {
+    let Load {
+        task,
+        connections,
+        size,
+        ..
+    } = load;
+    let what = match task {
+        Task::Exchange | Task::Connect => format!("{task} of {size} B"),
+        Task::Upload | Task::Download => task.to_string(),
+    };
+    format!("{what}, {connections} connections, {}", pace(&load.pace))
+}
+
+/// What decides when messages are sent, in a few words.
+pub(super) fn pace(pace: &Pace) -> String {
+    match pace {
+        Pace::Closed { depth, think } if think.is_zero() => format!("depth {depth}"),
+        Pace::Closed { depth, think } => format!("depth {depth}, think {think:?}"),
+        Pace::Open { rate, .. } => format!("{rate:.0}/s"),
+    }
+}

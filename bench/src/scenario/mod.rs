@@ -1,0 +1,178 @@
+//! `wirepath-bench latency`, `throughput` and `connect`: a grid of loads on one server after the
+//! other.
+
+mod grid;
+mod html;
+mod report;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use wirepath::netns;
+
+use crate::bed::{Bed, ClientKind};
+use crate::contender::Contender;
+use crate::load::{Arrivals, Task};
+use grid::Grid;
+use report::{Report, Row};
+
+/// What all scenarios can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// Who serves, one after the other.
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "wirepath")]
+    server: Vec<Contender>,
+    /// Whose TCP the client has.
+    #[arg(long, value_enum, default_value = "xdp")]
+    client: ClientKind,
+    /// Connections at once.
+    #[arg(long, value_name = "COUNT", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: Vec<u32>,
+    /// Bytes of a message.
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', default_value = "64",
+        value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    size: Vec<u64>,
+    /// Messages of a connection that wait for their answers.
+    #[arg(long, value_name = "COUNT", value_delimiter = ',', default_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    depth: Vec<u32>,
+    /// Microseconds between an answer and the next message of its connection.
+    #[arg(long, value_name = "MICROSECONDS", value_delimiter = ',', default_value = "0",
+        value_parser = clap::value_parser!(u64).range(..=60_000_000))]
+    think: Vec<u64>,
+    /// Messages a second, of all connections together, whatever the server does; their latency is
+    /// from when they were due. Instead of --depth and --think.
+    #[arg(long, value_name = "PER_SECOND", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    rate: Vec<u32>,
+    /// How messages of a --rate follow each other.
+    #[arg(long, value_enum, default_value = "poisson")]
+    arrivals: Arrivals,
+    /// Largest packet of the link, in bytes.
+    #[arg(long, default_value = "1500", value_parser = clap::value_parser!(u32).range(576..=9_000))]
+    mtu: u32,
+    /// Seconds that count, of each measurement.
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Seconds before that do not count.
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u64).range(..=60))]
+    warm_up: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Where the results go.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Output {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Write the table to a file, comma-separated.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write a page with plots, which needs no network to be read.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// What `throughput` can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ThroughputArgs {
+    /// Text without end in one direction, instead of messages that come back.
+    #[arg(long, value_enum)]
+    bulk: Option<Bulk>,
+    #[command(flatten)]
+    args: Args,
+}
+
+/// Which way text without end goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Bulk {
+    /// Towards the server.
+    Up,
+    /// Towards the client.
+    Down,
+}
+
+/// Answers what there is to print of messages one after the other on a few connections.
+pub(crate) fn latency(args: Args) -> anyhow::Result<String> {
+    run(args, Task::Exchange, 1)
+}
+
+/// Of as many messages as go.
+pub(crate) fn throughput(args: ThroughputArgs) -> anyhow::Result<String> {
+    match args.bulk {
+        None => run(args.args, Task::Exchange, 64),
+        Some(Bulk::Up) => run(args.args, Task::Upload, 1),
+        Some(Bulk::Down) => run(args.args, Task::Download, 1),
+    }
+}
+
+/// Of connections that carry one message each.
+pub(crate) fn connect(args: Args) -> anyhow::Result<String> {
+    run(args, Task::Connect, 16)
+}
+
+fn run(args: Args, task: Task, connections: u32) -> anyhow::Result<String> {
+    let grid = Grid::of(&args, task, connections);
+    netns::guarded(move || {
+        let report = measure(&args, &grid)?;
+        args.output.write(&report)
+    })
+}
+
+fn measure(args: &Args, grid: &Grid) -> anyhow::Result<Report> {
+    netns::sweep_stale()?;
+    let (bed, mut environment) = Bed::new("bench", args.mtu, 1)?;
+    let bar = progress(args.server.len() * grid.loads.len());
+    let mut rows = Vec::new();
+    for load in &grid.loads {
+        for &server in &args.server {
+            bar.set_message(format!("{server}, {}", grid::describe(load)));
+            let sample = bed.measure(server, args.client, load)?;
+            if let Some(mode) = sample.xdp_mode {
+                environment.finish(mode);
+            }
+            rows.push(Row::new(server, args.client, load, &sample));
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Report { environment, rows })
+}
+
+/// A bar on standard error, with the time that is left.
+pub(crate) fn progress(steps: usize) -> ProgressBar {
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(steps as u64)
+    } else {
+        ProgressBar::hidden()
+    };
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {eta} to go");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+impl Output {
+    /// Writes the files that were asked for, and answers what there is to print.
+    fn write(&self, report: &Report) -> anyhow::Result<String> {
+        let save = |path: &PathBuf, text: String| {
+            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        if let Some(path) = &self.csv {
+            save(path, report.csv())?;
+        }
+        if let Some(path) = &self.html {
+            save(path, html::page(report))?;
+        }
+        if self.json {
+            return Ok(serde_json::to_string_pretty(report)? + "\n");
+        }
+        Ok(report.table())
+    }
+}
