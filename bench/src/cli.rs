@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{goodput, reflect, scenario};
+use crate::{compare, goodput, reflect, scenario};
 
 /// Measures wirepath beside the kernel, under the same conditions.
 ///
@@ -30,6 +30,8 @@ enum Command {
     Connect(scenario::Args),
     /// How fast frames go there and back over bare rings, without TCP: the limit of the device.
     Reflect(reflect::Args),
+    /// wirepath beside the kernel and beside bare rings, in turn, with ratios pair by pair.
+    Compare(compare::Args),
 }
 
 /// Parses the arguments and runs the command; returns its exit code.
@@ -49,6 +51,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Throughput(args) => scenario::throughput(args),
         Command::Connect(args) => scenario::connect(args),
         Command::Reflect(args) => reflect::run(args),
+        Command::Compare(args) => compare::run(args),
     };
     let printed = report.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
     match printed {

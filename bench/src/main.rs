@@ -3,6 +3,7 @@
 
 mod bed;
 mod cli;
+mod compare;
 mod contender;
 mod environment;
 mod goodput;

@@ -11,7 +11,7 @@ use wirepath_tcp::time::Instant;
 use super::end::End;
 use super::ping::{self, Stamps, Way};
 use super::{Idle, Pings};
-use crate::bed::CpuWatch;
+use crate::bed::{CpuWatch, Sample};
 use crate::load::{Tally, Window as _};
 
 /// Silence after which what is under way counts as lost.
@@ -30,6 +30,19 @@ pub(crate) struct Reflection {
     pub(crate) lost: u64,
     pub(crate) cpu_seconds: f64,
     pub(crate) mode: &'static str,
+}
+
+impl Reflection {
+    /// As a measurement of a load, for comparisons.
+    pub(crate) fn into_sample(self, span: Duration) -> Sample {
+        Sample {
+            latencies: self.tally.latencies().clone(),
+            bytes: self.tally.bytes(),
+            seconds: span.as_secs_f64(),
+            cpu_seconds: self.cpu_seconds,
+            xdp_mode: Some(self.mode),
+        }
+    }
 }
 
 struct Pinger<'a> {

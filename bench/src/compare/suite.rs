@@ -1,0 +1,173 @@
+//! What is compared: loads, what counts of each, and the goals.
+
+use std::time::Duration;
+
+use crate::bed::Sample;
+use crate::load::{Arrivals, Load, Pace, Task};
+
+/// What of a measurement is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Metric {
+    /// Messages or connections a second.
+    PerSecond,
+    /// Megabits of text a second.
+    Mbit,
+    /// Microseconds in which half of the messages were answered.
+    P50,
+    /// The same of all but one in a hundred.
+    P99,
+}
+
+impl Metric {
+    pub(super) fn of(self, sample: &Sample) -> f64 {
+        let micros = |share| sample.latencies.value_at_quantile(share) as f64 / 1e3;
+        match self {
+            Self::PerSecond => sample.latencies.len() as f64 / sample.seconds,
+            Self::Mbit => sample.bytes as f64 * 8.0 / 1e6 / sample.seconds,
+            Self::P50 => micros(0.5),
+            Self::P99 => micros(0.99),
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::PerSecond => "per s",
+            Self::Mbit => "Mbit/s",
+            Self::P50 => "p50 us",
+            Self::P99 => "p99 us",
+        }
+    }
+
+    /// Whether a larger one is better.
+    pub(super) const fn is_rate(self) -> bool {
+        matches!(self, Self::PerSecond | Self::Mbit)
+    }
+}
+
+/// Who is compared with wirepath.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Rival {
+    /// Bare rings without TCP.
+    Reflector,
+    /// The kernel's TCP with epoll, sleeping.
+    Epoll,
+    /// The same, spinning.
+    EpollSpin,
+}
+
+/// What a load is called, and what is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Subject {
+    /// 64 connections with a message of 64 bytes each under way.
+    Echo,
+    /// One connection with one message of 64 bytes.
+    Ping,
+    /// 64 connections at 70 % of what epoll bears at most, whatever comes back.
+    Tail,
+    /// A connection for each message, 16 at a time.
+    Connect,
+    /// Text without end to the client, packets of 1,500 bytes.
+    Down,
+    /// The same to the server.
+    Up,
+    /// Text without end to the client, packets of 9,000 bytes.
+    DownJumbo,
+    /// The same to the server.
+    UpJumbo,
+}
+
+/// What wirepath's value is to be of the rival's.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(super) struct Goal {
+    pub(super) rival: Rival,
+    pub(super) ratio: f64,
+}
+
+impl Subject {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Echo,
+        Self::Ping,
+        Self::Tail,
+        Self::Connect,
+        Self::Down,
+        Self::Up,
+        Self::DownJumbo,
+        Self::UpJumbo,
+    ];
+
+    pub(super) const fn metric(self) -> Metric {
+        match self {
+            Self::Echo | Self::Connect => Metric::PerSecond,
+            Self::Ping => Metric::P50,
+            Self::Tail => Metric::P99,
+            Self::Down | Self::Up | Self::DownJumbo | Self::UpJumbo => Metric::Mbit,
+        }
+    }
+
+    pub(super) const fn mtu(self) -> u32 {
+        match self {
+            Self::DownJumbo | Self::UpJumbo => 9_000,
+            _ => 1_500,
+        }
+    }
+
+    /// Those of the project, as docs/performance.md has them.
+    pub(super) const fn goals(self) -> &'static [Goal] {
+        const fn goal(rival: Rival, ratio: f64) -> Goal {
+            Goal { rival, ratio }
+        }
+        const ECHO: [Goal; 2] = [goal(Rival::Reflector, 0.9), goal(Rival::Epoll, 2.5)];
+        const PING: [Goal; 2] = [goal(Rival::Reflector, 1.15), goal(Rival::EpollSpin, 0.65)];
+        const TAIL: [Goal; 1] = [goal(Rival::Epoll, 1.0 / 3.0)];
+        const CONNECT: [Goal; 1] = [goal(Rival::Epoll, 4.0)];
+        const BULK: [Goal; 1] = [goal(Rival::Epoll, 1.5)];
+        const JUMBO: [Goal; 1] = [goal(Rival::Epoll, 1.2)];
+        match self {
+            Self::Echo => &ECHO,
+            Self::Ping => &PING,
+            Self::Tail => &TAIL,
+            Self::Connect => &CONNECT,
+            Self::Down | Self::Up => &BULK,
+            Self::DownJumbo | Self::UpJumbo => &JUMBO,
+        }
+    }
+
+    /// The load; `most` messages a second are what epoll bears, which only [`Tail`](Self::Tail)
+    /// asks.
+    pub(super) fn load(self, span: Duration, most: f64) -> Load {
+        let closed = Pace::Closed {
+            depth: 1,
+            think: Duration::ZERO,
+        };
+        let (task, connections, pace) = match self {
+            Self::Echo => (Task::Exchange, 64, closed),
+            Self::Ping => (Task::Exchange, 1, closed),
+            Self::Tail => (
+                Task::Exchange,
+                64,
+                Pace::Open {
+                    rate: SHARE * most,
+                    arrivals: Arrivals::Poisson,
+                },
+            ),
+            Self::Connect => (Task::Connect, 16, closed),
+            Self::Down | Self::DownJumbo => (Task::Download, 1, closed),
+            Self::Up | Self::UpJumbo => (Task::Upload, 1, closed),
+        };
+        Load {
+            task,
+            connections,
+            size: 64,
+            pace,
+            warm_up: WARM_UP,
+            span,
+        }
+    }
+}
+
+/// Of the most that epoll bears, what an open loop asks.
+const SHARE: f64 = 0.7;
+pub(super) const WARM_UP: Duration = Duration::from_millis(500);
