@@ -11,6 +11,7 @@ mod interface;
 mod limits;
 mod open;
 mod options;
+mod prefetch;
 mod rings;
 mod runs;
 mod settings;

@@ -24,6 +24,7 @@ use xsk_rs::socket::SocketCreateError;
 use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, Socket, TxQueue, Umem};
 
 use crate::limits::{BATCH, HEADROOM, MAX_SLOTS, MIN_FRAME};
+use crate::prefetch::prefetch;
 use crate::runs::Runs;
 
 /// One frame of an [`XdpDevice`](crate::XdpDevice).
@@ -222,6 +223,9 @@ impl Rings {
             // SAFETY: the ring and the descriptors are of the same memory.
             let taken = unsafe { self.parts.receive.consume(&mut self.scratch[..wanted]) };
             self.ledger.receiving -= taken;
+            for desc in &self.scratch[..taken] {
+                prefetch(self.frame(*desc, desc.lengths().data()).bytes());
+            }
             for i in 0..taken {
                 if let Some(frame) = self.received(self.scratch[i]) {
                     self.ledger.in_hand += 1;

@@ -14,6 +14,10 @@ const MODULES: &[(&str, &str)] = &[
         "unshare could take the descriptor table along",
     ),
     (
+        "datapath/xdp/src/prefetch.rs",
+        "the instruction takes a pointer",
+    ),
+    (
         "datapath/xdp/src/interface.rs",
         "ethtool is an ioctl with a union",
     ),
