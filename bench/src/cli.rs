@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{compare, goodput, reflect, scenario};
+use crate::{compare, goodput, reflect, scenario, stack};
 
 /// Measures wirepath beside the kernel, under the same conditions.
 ///
@@ -32,10 +32,13 @@ enum Command {
     Reflect(reflect::Args),
     /// wirepath beside the kernel and beside bare rings, in turn, with ratios pair by pair.
     Compare(compare::Args),
+    /// What the stack alone costs, on a device of memory. Needs no rights.
+    Stack(stack::Args),
 }
 
 /// Parses the arguments and runs the command; returns its exit code.
-pub(crate) fn main() -> ExitCode {
+#[must_use]
+pub fn main() -> ExitCode {
     // What is not a number that a path can have ends here, with exit code 2.
     let cli = Cli::parse();
     tracing_subscriber::fmt()
@@ -52,6 +55,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Connect(args) => scenario::connect(args),
         Command::Reflect(args) => reflect::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Stack(args) => stack::run(args),
     };
     let printed = report.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
     match printed {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -49,6 +50,11 @@ pub(crate) struct Environment {
     pub(crate) real_time: bool,
     /// Those of net.ipv4 that matter, in both namespaces.
     pub(crate) sysctls: BTreeMap<String, String>,
+    /// How the kernel chooses the frequency of the cores, where it does.
+    pub(crate) governor: Option<String>,
+    /// Longest pause of a loop that did nothing else for a moment, and the share of time that all
+    /// its pauses took: what others take away.
+    pub(crate) noise: Noise,
     /// Load averages of 1, 5 and 15 minutes, before and after.
     pub(crate) load: [String; 2],
 }
@@ -76,6 +82,8 @@ impl Environment {
             },
             real_time: settings.real_time && before_others(),
             sysctls,
+            governor: governor(),
+            noise: Noise::measure(),
             load: [load(), String::new()],
         })
     }
@@ -85,6 +93,43 @@ impl Environment {
         self.xdp_mode = xdp_mode;
         self.load[1] = load();
     }
+}
+
+/// What an idle loop lost.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Noise {
+    longest_us: f64,
+    share: f64,
+}
+
+/// How long the loop looks, and from when on a gap is a pause.
+const LOOK: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_micros(10);
+
+impl Noise {
+    fn measure() -> Self {
+        let begin = Instant::now();
+        let (mut last, mut longest, mut lost) = (begin, Duration::ZERO, Duration::ZERO);
+        while last - begin < LOOK {
+            let now = Instant::now();
+            let gap = now - last;
+            if gap >= PAUSE {
+                longest = longest.max(gap);
+                lost += gap;
+            }
+            last = now;
+        }
+        Self {
+            longest_us: longest.as_secs_f64() * 1e6,
+            share: lost.as_secs_f64() / LOOK.as_secs_f64(),
+        }
+    }
+}
+
+fn governor() -> Option<String> {
+    let path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    let name = fs::read_to_string(path).ok()?;
+    Some(name.trim().to_owned())
 }
 
 fn set(
@@ -136,6 +181,14 @@ impl fmt::Display for Environment {
             "{}, {} cores of {}; wirepath {} on veth in {} mode; {priority} priority; \
              load {before} before, {after} after",
             self.kernel, self.cores, self.cpu, self.build, self.xdp_mode
+        )?;
+        let Noise { longest_us, share } = self.noise;
+        let governor = self.governor.as_deref().unwrap_or("none to be seen");
+        writeln!(
+            f,
+            "offloads of both ends off; governor {governor}; an idle loop lost {:.2} % of its \
+             time, {longest_us:.0} us at most",
+            100.0 * share
         )?;
         let settings = self.sysctls.iter();
         let settings: Vec<String> = settings.map(|(name, it)| format!("{name}={it}")).collect();

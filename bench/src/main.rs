@@ -1,20 +1,8 @@
-//! The `wirepath-bench` command: wirepath measured beside the kernel, under the same conditions.
+//! The `wirepath-bench` command.
 #![forbid(unsafe_code)]
-
-mod bed;
-mod cli;
-mod compare;
-mod contender;
-mod environment;
-mod goodput;
-mod load;
-mod priority;
-mod reflect;
-mod scenario;
-mod summary;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    wirepath_bench::main()
 }

@@ -114,7 +114,8 @@ impl Report {
         heads
     }
 
-    fn lines(&self) -> Vec<Vec<String>> {
+    /// Heads and rows, cell by cell.
+    pub(super) fn lines(&self) -> Vec<Vec<String>> {
         let rows = self.rows.iter().map(Row::cells);
         std::iter::once(Self::heads()).chain(rows).collect()
     }

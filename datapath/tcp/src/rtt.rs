@@ -95,7 +95,7 @@ impl RttEstimator {
     }
 
     pub(crate) const fn srtt(&self) -> u32 {
-        self.srtt.round() as u32
+        rounded(self.srtt)
     }
 
     /// SRTT as a span; before the first sample the first RTO.
@@ -107,7 +107,7 @@ impl RttEstimator {
     }
 
     pub(crate) const fn rttvar(&self) -> u32 {
-        self.rttvar.round() as u32
+        rounded(self.rttvar)
     }
 
     /// What the reordering window is made of.
@@ -191,6 +191,11 @@ impl RttEstimator {
     pub(crate) fn on_syn_retransmitted(&mut self) {
         self.rto = self.rto.set(3_000_000);
     }
+}
+
+/// To the nearest; `f32::round` is a function call where the processor is not known to have it.
+const fn rounded(micros: f32) -> u32 {
+    (micros + 0.5) as u32
 }
 
 #[cfg(test)]

@@ -1,0 +1,178 @@
+//! Kinds of work of the stack, each the same again and again.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use wirepath_apps::Service;
+
+use super::Scene;
+
+/// Connections that have something to do in a turn.
+const BATCH: usize = 64;
+const MESSAGE: usize = 64;
+const SEGMENT: usize = 1_448;
+/// Turns in which all timers of a round must have fired.
+const TURNS_TO_TIMERS: usize = 1_000;
+/// How long a kind is measured.
+const SPAN: Duration = Duration::from_millis(500);
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Work {
+    /// A message of 64 bytes comes and goes back.
+    Echo,
+    /// A full segment of text comes, and every second one is acknowledged.
+    TextIn,
+    /// A full segment of text goes, and every second one is acknowledged.
+    TextOut,
+    /// A connection is opened by a peer, and closed.
+    OpenAndClose,
+    /// A retransmission timer fires, and a segment goes again.
+    Timer,
+}
+
+impl Work {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Echo,
+        Self::TextIn,
+        Self::TextOut,
+        Self::OpenAndClose,
+        Self::Timer,
+    ];
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::TextIn => "text in",
+            Self::TextOut => "text out",
+            Self::OpenAndClose => "open and close",
+            Self::Timer => "timer",
+        }
+    }
+
+    /// Nanoseconds that it takes with so many connections open.
+    #[must_use]
+    pub fn nanos(self, connections: usize) -> f64 {
+        let mut play = Play::new(self, connections);
+        let (mut done, mut took, began) = (0, Duration::ZERO, Instant::now());
+        while began.elapsed() < SPAN {
+            let (times, span) = play.round();
+            // The first rounds warm the caches.
+            if began.elapsed() > SPAN / 5 {
+                done += times;
+                took += span;
+            }
+        }
+        took.as_nanos() as f64 / done.max(1) as f64
+    }
+
+    /// Does so many rounds; returns how often the work was done.
+    pub(super) fn rounds(self, connections: usize, rounds: u32) -> usize {
+        let mut play = Play::new(self, connections);
+        (0..rounds).map(|_| play.round().0).sum()
+    }
+}
+
+/// Work that goes on, among connections that are open.
+pub struct Play {
+    work: Work,
+    scene: Scene,
+    /// Those that it is done on: all, or some that are there for it.
+    active: Range<usize>,
+    round: usize,
+}
+
+impl Play {
+    /// A worker with so many connections that are ready for the work.
+    #[must_use]
+    pub fn new(work: Work, connections: usize) -> Self {
+        let mut scene = Scene::new(connections);
+        let active = match work {
+            Work::Echo | Work::Timer | Work::OpenAndClose => 0..connections,
+            Work::TextIn => scene.open_more(Service::Discard, BATCH),
+            Work::TextOut => scene.open_more(Service::Chargen, BATCH),
+        };
+        Self {
+            work,
+            scene,
+            active,
+            round: 0,
+        }
+    }
+
+    /// Does a round of it; returns how often it was done, and the time that the stack took.
+    pub fn round(&mut self) -> (usize, Duration) {
+        self.round += 1;
+        match self.work {
+            Work::Echo => self.texts(MESSAGE),
+            Work::TextIn => self.texts(SEGMENT),
+            Work::TextOut => {
+                let acks = self.peers().map(|peer| self.scene.ack(peer)).collect();
+                let took = self.timed(acks);
+                (self.scene.hear(), took)
+            }
+            Work::OpenAndClose => {
+                let number = self.active.end;
+                let began = Instant::now();
+                let peer = self.scene.open(Service::Echo, number);
+                self.scene.close(peer);
+                (1, began.elapsed())
+            }
+            Work::Timer => self.time_out(),
+        }
+    }
+
+    /// Those whose turn it is, far from each other: what is near in numbers is near in memory.
+    fn peers(&self) -> impl Iterator<Item = usize> + use<> {
+        let (first, count) = (self.active.start, self.active.len());
+        let (batch, round) = (BATCH.min(count), self.round);
+        (0..batch).map(move |at| first + (at * (count / batch) + round) % count)
+    }
+
+    /// Text from each of them.
+    fn texts(&mut self, len: usize) -> (usize, Duration) {
+        let frames: Vec<_> = self
+            .peers()
+            .map(|peer| self.scene.text(peer, len))
+            .collect();
+        let done = frames.len();
+        let took = self.timed(frames);
+        self.scene.hear();
+        (done, took)
+    }
+
+    fn timed(&mut self, frames: Vec<Vec<u8>>) -> Duration {
+        let began = Instant::now();
+        self.scene.counted_turn(&frames);
+        began.elapsed()
+    }
+
+    /// Each of them asks, and does not acknowledge the answer before it came again.
+    fn time_out(&mut self) -> (usize, Duration) {
+        for _ in 0..2 {
+            // The first gives a round-trip time again: RFC 6298 5.
+            let acks: Vec<_> = self.peers().map(|peer| self.scene.ack(peer)).collect();
+            self.scene.quiet_turn(&acks);
+            let asked: Vec<_> = self
+                .peers()
+                .map(|peer| self.scene.text(peer, MESSAGE))
+                .collect();
+            self.scene.quiet_turn(&asked);
+            self.scene.hear();
+        }
+        let (all, mut fired, mut took) = (self.peers().count(), 0, Duration::ZERO);
+        for _ in 0..TURNS_TO_TIMERS {
+            let began = Instant::now();
+            self.scene.pass_to_timer();
+            took += began.elapsed();
+            fired += self.scene.hear();
+            if fired >= all {
+                break;
+            }
+        }
+        (fired, took)
+    }
+}
