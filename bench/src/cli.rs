@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{compare, goodput, reflect, scenario, stack};
+use crate::{compare, contender, goodput, reflect, scenario, stack};
 
 /// Measures wirepath beside the kernel, under the same conditions.
 ///
@@ -28,12 +28,16 @@ enum Command {
     Throughput(scenario::ThroughputArgs),
     /// How many connections a second can be opened, used for one message, and closed.
     Connect(scenario::Args),
+    /// What connections that say nothing cost in memory, and those that do in speed.
+    Idle(scenario::IdleArgs),
     /// How fast frames go there and back over bare rings, without TCP: the limit of the device.
     Reflect(reflect::Args),
     /// wirepath beside the kernel and beside bare rings, in turn, with ratios pair by pair.
     Compare(compare::Args),
     /// What the stack alone costs, on a device of memory. Needs no rights.
     Stack(stack::Args),
+    #[command(hide = true)]
+    ServeContender(contender::ServeArgs),
 }
 
 /// Parses the arguments and runs the command; returns its exit code.
@@ -53,9 +57,11 @@ pub fn main() -> ExitCode {
         Command::Latency(args) => scenario::latency(args),
         Command::Throughput(args) => scenario::throughput(args),
         Command::Connect(args) => scenario::connect(args),
+        Command::Idle(args) => scenario::idle(args),
         Command::Reflect(args) => reflect::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Stack(args) => stack::run(args),
+        Command::ServeContender(args) => contender::serve(&args),
     };
     let printed = report.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
     match printed {

@@ -88,9 +88,9 @@ impl Environment {
         })
     }
 
-    /// Notes what is known only at the end.
-    pub(crate) fn finish(&mut self, xdp_mode: &'static str) {
-        self.xdp_mode = xdp_mode;
+    /// Notes what is known only later: where the XDP program of a server runs, and the load.
+    pub(crate) fn finish(&mut self, xdp_mode: Option<&'static str>) {
+        self.xdp_mode = xdp_mode.unwrap_or(self.xdp_mode);
         self.load[1] = load();
     }
 }

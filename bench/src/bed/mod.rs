@@ -1,8 +1,8 @@
 //! The test bed: two namespaces at the ends of a veth pair, a core for each side.
 
-mod cpu;
+mod watch;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Context;
 use core_affinity::CoreId;
@@ -12,10 +12,12 @@ use wirepath_apps::Service;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_xdp::Options;
 
-use crate::contender::{Contender, Serving};
+use crate::contender::{Contender, Place, ServerProcess, Serving, raise_open_files};
 use crate::environment::{Environment, Settings};
-use crate::load::{Driver, Load, Tally, Task, XdpClient, XdpEnd, drive_kernel};
-pub(crate) use cpu::CpuWatch;
+use crate::load::{
+    CONNECTIONS_PER_ADDRESS, Driver, Load, Tally, Task, XdpClient, XdpEnd, drive_kernel,
+};
+pub(crate) use watch::Watch;
 
 /// What the client's connections need beside what is set for all measurements: ports enough for
 /// a rate of short ones.
@@ -53,6 +55,8 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     /// Seconds of processor time that the whole machine took meanwhile.
     pub(crate) cpu_seconds: f64,
+    /// Bytes that the connections took outside of the client's process, which the server may share.
+    pub(crate) memory: f64,
     /// Where the server's XDP program ran, if it had one.
     pub(crate) xdp_mode: Option<&'static str>,
 }
@@ -68,6 +72,7 @@ impl Bed {
             mtu,
             offloads: Offloads::Off,
         };
+        raise_open_files();
         let network = Network::direct(label, &link)?;
         let settings = Settings {
             more: SETTINGS,
@@ -92,30 +97,59 @@ impl Bed {
         client: ClientKind,
         load: &Load,
     ) -> anyhow::Result<Sample> {
+        let serving = self.serving(load);
+        let server = contender.start(&Place::In(&self.network.server), &serving)?;
+        let xdp_mode = server.xdp_mode();
+        let sample = self.sample(client, load, &serving);
+        let stopped = server.stop();
+        let sample = sample.with_context(|| format!("{contender} as the server"))?;
+        stopped.with_context(|| format!("{contender} as the server"))?;
+        Ok(Sample { xdp_mode, ..sample })
+    }
+
+    /// The same with the server in a process of its own, so that its memory can be told.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub(crate) fn measure_apart(
+        &self,
+        contender: Contender,
+        client: ClientKind,
+        load: &Load,
+    ) -> anyhow::Result<Sample> {
+        let serving = self.serving(load);
+        let server = ServerProcess::start(&self.network.server, contender, &serving)?;
+        let xdp_mode = server.xdp_mode();
+        let sample = self.sample(client, load, &serving);
+        server.stop()?;
+        let sample = sample.with_context(|| format!("{contender} as the server"))?;
+        Ok(Sample { xdp_mode, ..sample })
+    }
+
+    fn serving(&self, load: &Load) -> Serving {
         let service = match load.task {
             Task::Exchange | Task::Connect => Service::Echo,
             Task::Upload => Service::Discard,
             Task::Download => Service::Chargen,
         };
-        let serving = Serving {
+        Serving {
             service,
             core: self.cores[0],
             connections: load.connections,
-        };
-        let server = contender.start(&self.network.server, &serving)?;
-        let xdp_mode = server.xdp_mode();
-        let watch = CpuWatch::default();
+        }
+    }
+
+    fn sample(&self, client: ClientKind, load: &Load, serving: &Serving) -> anyhow::Result<Sample> {
+        let watch = Watch::start();
         let driver = Driver::new(*load, Box::new(watch.clone()));
-        let driven = self.drive(client, driver, &serving);
-        let stopped = server.stop();
-        let tally = driven.with_context(|| format!("{contender} as the server"))?;
-        stopped.with_context(|| format!("{contender} as the server"))?;
+        let tally = self.drive(client, driver, serving)?;
         Ok(Sample {
             latencies: tally.latencies().clone(),
             bytes: tally.bytes(),
             seconds: load.span.as_secs_f64(),
-            cpu_seconds: watch.seconds(),
-            xdp_mode,
+            cpu_seconds: watch.cpu_seconds(),
+            memory: watch.memory_elsewhere(),
+            xdp_mode: None,
         })
     }
 
@@ -128,7 +162,10 @@ impl Bed {
         let endpoint = serving.endpoint();
         self.on_client(|| match client {
             ClientKind::Kernel => drive_kernel(driver, endpoint),
-            ClientKind::Xdp => XdpClient::open(&end(), endpoint, driver)?.drive(),
+            ClientKind::Xdp => {
+                let end = end(driver.connections());
+                XdpClient::open(&end, endpoint, driver)?.drive()
+            }
         })
     }
 
@@ -162,12 +199,15 @@ fn run<T: Send>(
     })?
 }
 
-/// The client's end of the link, with an address that its kernel does not have.
-fn end() -> XdpEnd {
+/// The client's end of the link, with addresses that its kernel does not have.
+fn end(connections: usize) -> XdpEnd {
+    let first = Network::OWNED_V4.to_bits();
+    let count = connections.div_ceil(CONNECTIONS_PER_ADDRESS) as u32;
+    let addresses = (first..first + count).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)));
     XdpEnd {
         interface: Network::CLIENT_INTERFACE.to_owned(),
         mac: MacAddr(Network::CLIENT_MAC),
-        address: IpAddr::V4(Network::OWNED_V4),
+        addresses: addresses.collect(),
         device: Options::default(),
         mode: None,
     }

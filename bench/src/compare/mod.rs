@@ -101,7 +101,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
                 for pair in 0..args.pairs {
                     bar.set_message(format!("{subject:?} against {rival:?}, pair {pair}"));
                     let ours = bed.measure(Contender::Wirepath, ClientKind::Xdp, &load)?;
-                    environment.finish(ours.xdp_mode.unwrap_or("no"));
+                    environment.finish(ours.xdp_mode);
                     bar.inc(1);
                     let theirs = meet(&bed, rival, &load)?;
                     bar.inc(1);

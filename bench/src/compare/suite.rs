@@ -160,6 +160,7 @@ impl Subject {
         Load {
             task,
             connections,
+            active: connections,
             size: 64,
             pace,
             warm_up: WARM_UP,

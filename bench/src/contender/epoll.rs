@@ -14,10 +14,9 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::net::{SendFlags, SocketFlags, accept_with, bind, listen, send, socket_with, sockopt};
-use wirepath::netns::Namespace;
 use wirepath_apps::Service;
 
-use super::Serving;
+use super::{Place, Serving};
 use crate::load::Pattern;
 
 const EVENTS: usize = 256;
@@ -38,13 +37,9 @@ pub(crate) struct EpollServer {
 }
 
 impl EpollServer {
-    pub(super) fn start(
-        namespace: &Namespace,
-        serving: &Serving,
-        spins: bool,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn start(place: &Place<'_>, serving: &Serving, spins: bool) -> anyhow::Result<Self> {
         let endpoint = serving.endpoint();
-        let listener = namespace.run(|| open_listener(endpoint))?;
+        let listener = place.run(|| open_listener(endpoint))?;
         let listener = listener.with_context(|| format!("cannot listen at {endpoint}"))?;
         let ends = Arc::new(AtomicBool::new(false));
         let (service, core, told) = (serving.service, serving.core, Arc::clone(&ends));

@@ -2,6 +2,7 @@
 //! same core.
 
 mod epoll;
+mod process;
 mod wirepath;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use ::wirepath::netns::{Namespace, Network};
 use wirepath_apps::Service;
 
+pub(crate) use process::{ServeArgs, ServerProcess, raise_open_files, serve};
 pub(crate) use wirepath::{WirepathServer, WirepathSettings};
 
 use epoll::EpollServer;
@@ -53,6 +55,23 @@ impl Serving {
     }
 }
 
+/// The network namespace of a server.
+pub(crate) enum Place<'a> {
+    /// The one that this thread is in.
+    Here,
+    In(&'a Namespace),
+}
+
+impl Place<'_> {
+    /// Calls `f` there.
+    fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
+        match self {
+            Self::Here => Ok(f()),
+            Self::In(namespace) => Ok(namespace.run(f)?),
+        }
+    }
+}
+
 /// A running server.
 pub(crate) enum Running {
     Wirepath(WirepathServer),
@@ -64,12 +83,12 @@ impl Contender {
     ///
     /// # Errors
     /// Why it does not start.
-    pub(crate) fn start(self, namespace: &Namespace, serving: &Serving) -> anyhow::Result<Running> {
-        let epoll = |spins| EpollServer::start(namespace, serving, spins);
+    pub(crate) fn start(self, place: &Place<'_>, serving: &Serving) -> anyhow::Result<Running> {
+        let epoll = |spins| EpollServer::start(place, serving, spins);
         Ok(match self {
             Self::Wirepath => {
                 let settings = WirepathSettings::fast(serving);
-                Running::Wirepath(WirepathServer::start(namespace, &settings)?)
+                Running::Wirepath(WirepathServer::start(place, &settings)?)
             }
             Self::Epoll => Running::Epoll(epoll(false)?),
             Self::EpollSpin => Running::Epoll(epoll(true)?),

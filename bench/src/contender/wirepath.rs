@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use wirepath::netns::{Namespace, Network};
+use wirepath::netns::Network;
 use wirepath::runtime::{Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions};
 use wirepath_apps::Service;
 use wirepath_bpf::Mode;
@@ -13,7 +13,7 @@ use wirepath_tcp::config::Config;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::Options;
 
-use super::Serving;
+use super::{Place, Serving};
 
 /// How long the RST of the client may take, which may be lost.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,10 +60,7 @@ impl WirepathServer {
     ///
     /// # Errors
     /// Why it does not start.
-    pub(crate) fn start(
-        namespace: &Namespace,
-        settings: &WirepathSettings,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn start(place: &Place<'_>, settings: &WirepathSettings) -> anyhow::Result<Self> {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -87,7 +84,7 @@ impl WirepathServer {
             checksums: ChecksumPolicy::Whole,
         };
         // The interface is that of the namespace in which it starts, and so are its threads.
-        let started = namespace.run(|| tokio.block_on(Runtime::start(options)))?;
+        let started = place.run(|| tokio.block_on(Runtime::start(options)))?;
         let runtime = started.context("wirepath does not start")?;
         Ok(Self { tokio, runtime })
     }

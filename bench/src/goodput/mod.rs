@@ -158,7 +158,7 @@ fn compare(args: &Args) -> anyhow::Result<Report> {
     }
     bar.finish_and_clear();
     let mode = cells.iter().find_map(Cell::xdp_mode);
-    environment.finish(mode.unwrap_or("no"));
+    environment.finish(mode);
     Ok(Report::new(args, environment, cells))
 }
 

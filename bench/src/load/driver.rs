@@ -14,8 +14,9 @@ use super::{Load, Pace, Tally, Task};
 
 /// Connections that are being opened at a time: no server's backlog is smaller.
 const OPENING: usize = 64;
-/// How long all connections may take to open.
+/// How long all connections may take to open, and each of them beside that.
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_EACH: Duration = Duration::from_micros(100);
 /// Decides the gaps of an open loop.
 const SEED: u64 = 1;
 
@@ -91,7 +92,8 @@ impl Driver {
             return true;
         }
         let Some((tally, _)) = &self.measured else {
-            if now.since(self.started) > PATIENCE {
+            let each = PATIENCE_EACH.mul_f64(self.load.connections as f64);
+            if now.since(self.started) > PATIENCE + each {
                 let open = self.load.connections - self.to_open.len() - self.opening;
                 self.fail(format!("only {open} connections have opened"));
             }
@@ -147,7 +149,7 @@ impl Driver {
         let start = self.clock.now();
         match Tally::new(start, self.load.warm_up, self.load.span) {
             Ok(tally) => {
-                let schedule = Schedule::new(start, self.load.pace, self.load.connections, SEED);
+                let schedule = Schedule::new(start, self.load.pace, self.load.active, SEED);
                 self.measured = Some((tally, schedule));
                 self.begins = true;
             }
@@ -155,7 +157,7 @@ impl Driver {
         }
         match (self.load.task, self.load.pace) {
             (Task::Exchange, Pace::Closed { depth, .. }) => {
-                for connection in 0..self.load.connections {
+                for connection in 0..self.load.active {
                     (0..depth).for_each(|_| self.ask(connection, start));
                 }
             }

@@ -16,7 +16,7 @@ pub(crate) use driver::{Driver, Window};
 pub(crate) use kernel::drive as drive_kernel;
 pub(crate) use pattern::Pattern;
 pub(crate) use tally::Tally;
-pub(crate) use xdp::{XdpClient, XdpEnd};
+pub(crate) use xdp::{CONNECTIONS_PER_ADDRESS, XdpClient, XdpEnd};
 
 /// What the connections are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -77,6 +77,8 @@ pub(crate) enum Pace {
 pub(crate) struct Load {
     pub(crate) task: Task,
     pub(crate) connections: usize,
+    /// The first so many of them have something to say; the others are held open.
+    pub(crate) active: usize,
     /// Bytes of a message.
     pub(crate) size: u64,
     pub(crate) pace: Pace,

@@ -24,6 +24,8 @@ use super::driver::{Driver, Next};
 
 /// Its address is its own alone, so nobody else has its ports.
 const PORTS: std::ops::RangeInclusive<u16> = 1_024..=65_535;
+/// Connections from one address: it has ports for those and for some that are closing.
+pub(crate) const CONNECTIONS_PER_ADDRESS: usize = 50_000;
 const HOP_LIMIT: u8 = 64;
 /// How long the answer to a question for the way to the server may take before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(1);
@@ -36,8 +38,8 @@ pub(crate) struct XdpEnd {
     /// The interface, of the calling thread's network namespace, and its MAC address.
     pub(crate) interface: String,
     pub(crate) mac: MacAddr,
-    /// An address that the kernel does not have.
-    pub(crate) address: IpAddr,
+    /// Addresses that the kernel does not have, as many as the connections need ports.
+    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) device: Options,
     pub(crate) mode: Option<Mode>,
 }
@@ -45,7 +47,7 @@ pub(crate) struct XdpEnd {
 /// A client on one queue of an interface.
 pub(crate) struct XdpClient {
     worker: Worker<XdpDevice, Client>,
-    address: IpAddr,
+    addresses: Vec<IpAddr>,
     server: Endpoint,
     /// By the number of the connection; that of a new one once it is opened.
     tuples: Vec<Option<Tuple>>,
@@ -66,13 +68,15 @@ impl XdpClient {
         let attachment = steering.attach(&end.interface, end.mode)?;
         let device = XdpDevice::open(&interface, 0, &end.device)?;
         steering.set_socket(0, device.as_fd())?;
-        steering.set_address(end.address, AddressKind::Owned)?;
+        for &address in &end.addresses {
+            steering.set_address(address, AddressKind::Owned)?;
+        }
         let connections = driver.connections();
-        let mut worker = Worker::new(config(end.address, connections)?, Client { driver });
+        let mut worker = Worker::new(config(&end.addresses, connections)?, Client { driver });
         worker.attach(device, end.mac);
         Ok(Self {
             worker,
-            address: end.address,
+            addresses: end.addresses.clone(),
             server: server.into(),
             tuples: vec![None; connections],
             next_ask: Instant::ZERO,
@@ -112,8 +116,12 @@ impl XdpClient {
         if now < self.next_ask {
             return;
         }
-        let ends = (Some(self.address), self.server);
         while let Some(connection) = self.driver().next_to_open() {
+            let source = self
+                .addresses
+                .get(connection / CONNECTIONS_PER_ADDRESS)
+                .copied();
+            let ends = (source, self.server);
             let seat = Seat(Some(connection));
             match self.worker.connect(now, ends, tcp(), seat) {
                 Ok(tuple) => self.tuples[connection] = Some(tuple),
@@ -146,7 +154,7 @@ impl XdpClient {
     }
 }
 
-fn config(address: IpAddr, connections: usize) -> anyhow::Result<WorkerConfig> {
+fn config(addresses: &[IpAddr], connections: usize) -> anyhow::Result<WorkerConfig> {
     let mut key = [0; 16];
     rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())?;
     let capacity = Capacity {
@@ -157,14 +165,18 @@ fn config(address: IpAddr, connections: usize) -> anyhow::Result<WorkerConfig> {
     Ok(WorkerConfig {
         capacity,
         secret: Secret::new(key),
-        addresses: vec![LocalAddress {
-            address,
-            owned: true,
-        }],
+        addresses: addresses.iter().map(owned).collect(),
         checksums: ChecksumPolicy::Whole,
         hop_limit: HOP_LIMIT,
         source_ports: PORTS,
     })
+}
+
+const fn owned(address: &IpAddr) -> LocalAddress {
+    LocalAddress {
+        address: *address,
+        owned: true,
+    }
 }
 
 fn tcp() -> Config {

@@ -94,7 +94,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
                     span: Duration::from_secs(args.seconds),
                 };
                 let reflection = measure(&bed, queue, &pings)?;
-                environment.finish(reflection.mode);
+                environment.finish(Some(reflection.mode));
                 lines += &line(queue, &pings, &reflection);
                 bar.inc(1);
             }

@@ -11,7 +11,7 @@ use wirepath_tcp::time::Instant;
 use super::end::End;
 use super::ping::{self, Stamps, Way};
 use super::{Idle, Pings};
-use crate::bed::{CpuWatch, Sample};
+use crate::bed::{Sample, Watch};
 use crate::load::{Tally, Window as _};
 
 /// Silence after which what is under way counts as lost.
@@ -40,6 +40,7 @@ impl Reflection {
             bytes: self.tally.bytes(),
             seconds: span.as_secs_f64(),
             cpu_seconds: self.cpu_seconds,
+            memory: 0.0,
             xdp_mode: Some(self.mode),
         }
     }
@@ -84,7 +85,7 @@ pub(super) fn ping(
         heard: now,
         lost: 0,
     };
-    let mut watch = CpuWatch::default();
+    let mut watch = Watch::start();
     let cpu_seconds = pinger.run(&mut watch)?;
     Ok(Reflection {
         tally: pinger.tally,
@@ -101,13 +102,13 @@ pub(super) fn ping(
 }
 
 impl Pinger<'_> {
-    fn run(&mut self, watch: &mut CpuWatch) -> anyhow::Result<f64> {
+    fn run(&mut self, watch: &mut Watch) -> anyhow::Result<f64> {
         let mut counts = false;
         loop {
             let now = self.clock.now();
             if self.tally.is_over(now) {
                 watch.closes();
-                return Ok(watch.seconds());
+                return Ok(watch.cpu_seconds());
             }
             if !counts && self.tally.counts(now) {
                 counts = true;

@@ -24,6 +24,7 @@ impl Grid {
                 loads.extend(paces(args).into_iter().map(|pace| Load {
                     task,
                     connections: connections as usize,
+                    active: connections as usize,
                     size,
                     pace,
                     warm_up: Duration::from_secs(args.warm_up),

@@ -3,6 +3,7 @@
 
 mod grid;
 mod html;
+mod idle;
 mod report;
 
 use std::io::IsTerminal as _;
@@ -17,6 +18,7 @@ use crate::bed::{Bed, ClientKind};
 use crate::contender::Contender;
 use crate::load::{Arrivals, Task};
 use grid::Grid;
+pub(crate) use idle::{IdleArgs, idle};
 use report::{Report, Row};
 
 /// What all scenarios can be told.
@@ -134,9 +136,7 @@ fn measure(args: &Args, grid: &Grid) -> anyhow::Result<Report> {
         for &server in &args.server {
             bar.set_message(format!("{server}, {}", grid::describe(load)));
             let sample = bed.measure(server, args.client, load)?;
-            if let Some(mode) = sample.xdp_mode {
-                environment.finish(mode);
-            }
+            environment.finish(sample.xdp_mode);
             rows.push(Row::new(server, args.client, load, &sample));
             bar.inc(1);
         }

@@ -15,7 +15,7 @@ pub(crate) use linux::congestion_controls;
 
 use linux::LinuxServer;
 
-use crate::contender::{WirepathServer, WirepathSettings};
+use crate::contender::{Place, WirepathServer, WirepathSettings};
 
 /// Where both serve.
 pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Network::SERVER_V4), 19);
@@ -57,9 +57,10 @@ impl Server {
         congestion: CongestionControl,
     ) -> anyhow::Result<Self> {
         Ok(match stack {
-            Stack::Wirepath => {
-                Self::Wirepath(WirepathServer::start(namespace, &adaptive(congestion))?)
-            }
+            Stack::Wirepath => Self::Wirepath(WirepathServer::start(
+                &Place::In(namespace),
+                &adaptive(congestion),
+            )?),
             Stack::Linux => Self::Linux(LinuxServer::start(namespace, congestion)?),
         })
     }

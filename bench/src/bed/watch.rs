@@ -1,0 +1,121 @@
+//! What a measurement takes of the whole machine: what a contender moves to another core or into
+//! the kernel is its cost all the same.
+
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::load::Window;
+
+/// Ticks of /proc/stat in a second: USER_HZ, which is the same on every Linux of today.
+const TICKS: f64 = 100.0;
+
+/// Looks at processor time when the time that counts begins and ends, and at memory before and
+/// after the connections are opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch(Arc<Mutex<Looks>>);
+
+#[derive(Debug, Default)]
+struct Looks {
+    cpu: [f64; 2],
+    memory: [Memory; 2],
+}
+
+/// Bytes that the machine has left, and that this process has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Memory {
+    available: f64,
+    own: f64,
+}
+
+impl Watch {
+    /// Before anything is opened.
+    pub(crate) fn start() -> Self {
+        let looks = Looks {
+            memory: [Memory::now(); 2],
+            ..Looks::default()
+        };
+        Self(Arc::new(Mutex::new(looks)))
+    }
+
+    /// Seconds of processor time of all cores within the time that counts.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        self.look(|looks| looks.cpu[1] - looks.cpu[0])
+    }
+
+    /// Bytes that the connections took outside of this process: in a server of its own, and in the
+    /// kernel.
+    pub(crate) fn memory_elsewhere(&self) -> f64 {
+        self.look(|looks| {
+            let [before, after] = looks.memory;
+            (before.available - after.available) - (after.own - before.own)
+        })
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&mut Looks) -> T) -> T {
+        at(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Window for Watch {
+    fn opens(&mut self) {
+        self.look(|looks| (looks.cpu[0], looks.memory[1]) = (cpu(), Memory::now()));
+    }
+
+    fn closes(&mut self) {
+        self.look(|looks| looks.cpu[1] = cpu());
+    }
+}
+
+impl Memory {
+    fn now() -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        Self {
+            available: kilobytes(&read("/proc/meminfo"), "MemAvailable:"),
+            own: kilobytes(&read("/proc/self/status"), "VmRSS:"),
+        }
+    }
+}
+
+/// The value of a line that begins with `name`, in bytes.
+fn kilobytes(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    1024.0 * number.unwrap_or(0.0)
+}
+
+fn cpu() -> f64 {
+    busy(&fs::read_to_string("/proc/stat").unwrap_or_default())
+}
+
+/// Seconds of all cores that were neither idle nor waited for a disk.
+fn busy(stat: &str) -> f64 {
+    let line = stat
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("cpu "));
+    let ticks = line.unwrap_or_default().split_whitespace();
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
+    let ticks: Vec<f64> = ticks.filter_map(|word| word.parse().ok()).collect();
+    let counts = ticks.iter().take(8).enumerate();
+    let busy = counts.filter(|(at, _)| ![3, 4].contains(at));
+    busy.map(|(_, ticks)| ticks).sum::<f64>() / TICKS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_idle_does_not_count() {
+        let stat = "cpu  100 10 200 5000 70 1 2 3 50 0\ncpu0 1 1 1 1\n";
+        assert_eq!(busy(stat), 3.16);
+        assert_eq!(busy(""), 0.0);
+    }
+
+    #[test]
+    fn kilobytes_are_found_by_name() {
+        let text = "MemTotal: 10 kB\nMemAvailable:   7 kB\n";
+        assert_eq!(kilobytes(text, "MemAvailable:"), 7_168.0);
+        assert_eq!(kilobytes(text, "VmRSS:"), 0.0);
+    }
+}
