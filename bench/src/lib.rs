@@ -1,5 +1,5 @@
 //! The `wirepath-bench` command: wirepath measured beside the kernel, under the same conditions.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod bed;
 mod cli;
@@ -10,6 +10,7 @@ mod goodput;
 mod load;
 mod plot;
 mod priority;
+mod queue;
 mod reflect;
 mod scenario;
 pub mod stack;

@@ -10,7 +10,6 @@ use hdrhistogram::Histogram;
 use wirepath::netns::{Link, Namespace, Network, Offloads};
 use wirepath_apps::Service;
 use wirepath_wire::ethernet::MacAddr;
-use wirepath_xdp::Options;
 
 use crate::contender::{Contender, Place, ServerProcess, Serving, raise_open_files};
 use crate::environment::{Environment, Settings};
@@ -97,7 +96,7 @@ impl Bed {
         client: ClientKind,
         load: &Load,
     ) -> anyhow::Result<Sample> {
-        let serving = self.serving(load);
+        let serving = self.serving(contender, load);
         let server = contender.start(&Place::In(&self.network.server), &serving)?;
         let xdp_mode = server.xdp_mode();
         let sample = self.sample(client, load, &serving);
@@ -117,7 +116,7 @@ impl Bed {
         client: ClientKind,
         load: &Load,
     ) -> anyhow::Result<Sample> {
-        let serving = self.serving(load);
+        let serving = self.serving(contender, load);
         let server = ServerProcess::start(&self.network.server, contender, &serving)?;
         let xdp_mode = server.xdp_mode();
         let sample = self.sample(client, load, &serving);
@@ -126,13 +125,14 @@ impl Bed {
         Ok(Sample { xdp_mode, ..sample })
     }
 
-    fn serving(&self, load: &Load) -> Serving {
+    fn serving(&self, contender: Contender, load: &Load) -> Serving {
         let service = match load.task {
             Task::Exchange | Task::Connect => Service::Echo,
             Task::Upload => Service::Discard,
             Task::Download => Service::Chargen,
         };
         Serving {
+            address: contender.address(),
             service,
             core: self.cores[0],
             connections: load.connections,
@@ -208,7 +208,5 @@ fn end(connections: usize) -> XdpEnd {
         interface: Network::CLIENT_INTERFACE.to_owned(),
         mac: MacAddr(Network::CLIENT_MAC),
         addresses: addresses.collect(),
-        device: Options::default(),
-        mode: None,
     }
 }

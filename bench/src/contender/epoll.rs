@@ -2,26 +2,20 @@
 
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, anyhow};
-use core_affinity::CoreId;
+use anyhow::Context;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::{Errno, read, retry_on_intr};
-use rustix::net::{AddressFamily, SocketType};
-use rustix::net::{SendFlags, SocketFlags, accept_with, bind, listen, send, socket_with, sockopt};
+use rustix::net::{SendFlags, SocketFlags, accept_with, send, sockopt};
 use wirepath_apps::Service;
 
-use super::{Place, Serving};
 use crate::load::Pattern;
 
 const EVENTS: usize = 256;
 const BUFFER: usize = 128 << 10;
-const BACKLOG: i32 = 65_535;
 /// The number of the listener among the sockets.
 const LISTENER: u64 = u64::MAX;
 /// How long who sleeps may take to notice that it is to end.
@@ -30,47 +24,8 @@ const NAP: Timespec = Timespec {
     tv_nsec: 50_000_000,
 };
 
-/// A thread that serves.
-pub(crate) struct EpollServer {
-    ends: Arc<AtomicBool>,
-    thread: JoinHandle<anyhow::Result<()>>,
-}
-
-impl EpollServer {
-    pub(super) fn start(place: &Place<'_>, serving: &Serving, spins: bool) -> anyhow::Result<Self> {
-        let endpoint = serving.endpoint();
-        let listener = place.run(|| open_listener(endpoint))?;
-        let listener = listener.with_context(|| format!("cannot listen at {endpoint}"))?;
-        let ends = Arc::new(AtomicBool::new(false));
-        let (service, core, told) = (serving.service, serving.core, Arc::clone(&ends));
-        let thread = thread::Builder::new().name("server".to_owned());
-        let thread = thread.spawn(move || {
-            if let Some(id) = core {
-                core_affinity::set_for_current(CoreId { id });
-            }
-            Server::new(listener, service)?.run(spins, &told)
-        })?;
-        Ok(Self { ends, thread })
-    }
-
-    pub(super) fn stop(self) -> anyhow::Result<()> {
-        self.ends.store(true, Ordering::Relaxed);
-        let ended = self.thread.join();
-        ended.map_err(|_| anyhow!("the server panicked"))?
-    }
-}
-
-/// With the longest backlog, which the standard library does not give.
-fn open_listener(endpoint: std::net::SocketAddr) -> std::io::Result<OwnedFd> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    bind(&socket, &endpoint)?;
-    listen(&socket, BACKLOG)?;
-    Ok(socket)
-}
-
-struct Server {
+/// The server.
+pub(super) struct Server {
     epoll: OwnedFd,
     listener: TcpListener,
     service: Service,
@@ -89,7 +44,7 @@ struct Peer {
 }
 
 impl Server {
-    fn new(listener: OwnedFd, service: Service) -> anyhow::Result<Self> {
+    pub(super) fn new(listener: OwnedFd, service: Service) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let data = epoll::EventData::new_u64(LISTENER);
         epoll::add(&epoll, &listener, data, epoll::EventFlags::IN)?;
@@ -103,7 +58,7 @@ impl Server {
         })
     }
 
-    fn run(&mut self, spins: bool, ends: &AtomicBool) -> anyhow::Result<()> {
+    pub(super) fn run(&mut self, spins: bool, ends: &AtomicBool) -> anyhow::Result<()> {
         let mut events = Vec::with_capacity(EVENTS);
         let patience = if spins { Timespec::default() } else { NAP };
         while !ends.load(Ordering::Relaxed) {

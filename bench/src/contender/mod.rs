@@ -3,10 +3,13 @@
 
 mod epoll;
 mod process;
+mod smoltcp;
+mod thread;
+mod uring;
 mod wirepath;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use ::wirepath::netns::{Namespace, Network};
 use wirepath_apps::Service;
@@ -14,7 +17,8 @@ use wirepath_apps::Service;
 pub(crate) use process::{ServeArgs, ServerProcess, raise_open_files, serve};
 pub(crate) use wirepath::{WirepathServer, WirepathSettings};
 
-use epoll::EpollServer;
+use crate::queue;
+use thread::ServerThread;
 
 /// Who serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
@@ -26,6 +30,12 @@ pub(crate) enum Contender {
     Epoll,
     /// The same, but it never sleeps.
     EpollSpin,
+    /// Sockets of the kernel and io_uring, which sleeps when there is nothing to do.
+    Uring,
+    /// The same, but it never sleeps.
+    UringSpin,
+    /// smoltcp on AF_XDP, spinning.
+    Smoltcp,
 }
 
 impl fmt::Display for Contender {
@@ -34,6 +44,9 @@ impl fmt::Display for Contender {
             Self::Wirepath => "wirepath",
             Self::Epoll => "epoll",
             Self::EpollSpin => "epoll-spin",
+            Self::Uring => "uring",
+            Self::UringSpin => "uring-spin",
+            Self::Smoltcp => "smoltcp",
         })
     }
 }
@@ -41,6 +54,7 @@ impl fmt::Display for Contender {
 /// What is to be served where.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Serving {
+    pub(crate) address: Ipv4Addr,
     pub(crate) service: Service,
     /// The core of the server's thread.
     pub(crate) core: Option<usize>,
@@ -51,7 +65,7 @@ pub(crate) struct Serving {
 impl Serving {
     /// Where clients find it.
     pub(crate) fn endpoint(&self) -> SocketAddr {
-        SocketAddr::new(Network::SERVER_V4.into(), self.service.port())
+        SocketAddr::new(self.address.into(), self.service.port())
     }
 }
 
@@ -75,33 +89,65 @@ impl Place<'_> {
 /// A running server.
 pub(crate) enum Running {
     Wirepath(WirepathServer),
-    Epoll(EpollServer),
+    Thread(ServerThread),
 }
 
+/// An address that no kernel has, for who needs all that is sent to it.
+const OWNED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
+
 impl Contender {
+    /// Where it serves.
+    pub(crate) const fn address(self) -> Ipv4Addr {
+        match self {
+            Self::Smoltcp => OWNED,
+            _ => Network::SERVER_V4,
+        }
+    }
+
     /// Starts it, and returns when clients may connect.
     ///
     /// # Errors
     /// Why it does not start.
     pub(crate) fn start(self, place: &Place<'_>, serving: &Serving) -> anyhow::Result<Running> {
-        let epoll = |spins| EpollServer::start(place, serving, spins);
+        let (service, core, endpoint) = (serving.service, serving.core, serving.endpoint());
+        let epoll = |spins| {
+            let listener = place.run(|| thread::open_listener(endpoint))??;
+            let server = move |ends: &_| epoll::Server::new(listener, service)?.run(spins, ends);
+            ServerThread::start(core, server)
+        };
+        let uring = |spins| {
+            let listener = place.run(|| thread::open_listener(endpoint))??;
+            let server =
+                move |ends: &_| uring::UringServer::new(listener, service)?.run(spins, ends);
+            ServerThread::start(core, server)
+        };
         Ok(match self {
             Self::Wirepath => {
                 let settings = WirepathSettings::fast(serving);
                 Running::Wirepath(WirepathServer::start(place, &settings)?)
             }
-            Self::Epoll => Running::Epoll(epoll(false)?),
-            Self::EpollSpin => Running::Epoll(epoll(true)?),
+            Self::Epoll => Running::Thread(epoll(false)?),
+            Self::EpollSpin => Running::Thread(epoll(true)?),
+            Self::Uring => Running::Thread(uring(false)?),
+            Self::UringSpin => Running::Thread(uring(true)?),
+            Self::Smoltcp => {
+                let what = (service, serving.connections);
+                let queue = || queue::open(Network::SERVER_INTERFACE, 0, &[endpoint.ip()]);
+                let queue = place.run(queue)??;
+                let server =
+                    move |ends: &_| smoltcp::SmolServer::new(queue, endpoint, what).run(ends);
+                Running::Thread(ServerThread::start(core, server)?)
+            }
         })
     }
 }
 
 impl Running {
-    /// Where its XDP program runs, if it has one.
+    /// Where its XDP program runs, if it is wirepath.
     pub(crate) fn xdp_mode(&self) -> Option<&'static str> {
         match self {
             Self::Wirepath(server) => server.mode(),
-            Self::Epoll(_) => None,
+            Self::Thread(_) => None,
         }
     }
 
@@ -112,7 +158,7 @@ impl Running {
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         match self {
             Self::Wirepath(server) => server.stop(),
-            Self::Epoll(server) => server.stop(),
+            Self::Thread(server) => server.stop(),
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) struct ServeArgs {
 /// Why it does not start.
 pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<String> {
     let serving = Serving {
+        address: args.contender.address(),
         service: Service::Echo,
         core: args.core,
         connections: args.connections,

@@ -1,11 +1,9 @@
 //! The client on our own stack and AF_XDP: one worker with an address of its own.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use anyhow::Context;
-use wirepath_bpf::{AddressKind, Attachment, Mode, Steering};
 use wirepath_stack::app::{App, Socket};
 use wirepath_stack::limits::Capacity;
 use wirepath_stack::link::LocalAddress;
@@ -17,10 +15,11 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_wire::tuple::{Endpoint, Tuple};
-use wirepath_xdp::{Interface, Options, XdpDevice};
+use wirepath_xdp::XdpDevice;
 
 use super::Tally;
 use super::driver::{Driver, Next};
+use crate::queue::{self, Hold};
 
 /// Its address is its own alone, so nobody else has its ports.
 const PORTS: std::ops::RangeInclusive<u16> = 1_024..=65_535;
@@ -40,8 +39,6 @@ pub(crate) struct XdpEnd {
     pub(crate) mac: MacAddr,
     /// Addresses that the kernel does not have, as many as the connections need ports.
     pub(crate) addresses: Vec<IpAddr>,
-    pub(crate) device: Options,
-    pub(crate) mode: Option<Mode>,
 }
 
 /// A client on one queue of an interface.
@@ -52,9 +49,8 @@ pub(crate) struct XdpClient {
     /// By the number of the connection; that of a new one once it is opened.
     tuples: Vec<Option<Tuple>>,
     next_ask: Instant,
-    // Both go after the device that they give frames to.
-    _attachment: Attachment,
-    _steering: Steering,
+    // Goes after the device.
+    _hold: Hold,
 }
 
 impl XdpClient {
@@ -63,14 +59,7 @@ impl XdpClient {
     /// # Errors
     /// Not root, or the interface is in use.
     pub(crate) fn open(end: &XdpEnd, server: SocketAddr, driver: Driver) -> anyhow::Result<Self> {
-        let interface = Interface::find(&end.interface)?;
-        let steering = Steering::load()?;
-        let attachment = steering.attach(&end.interface, end.mode)?;
-        let device = XdpDevice::open(&interface, 0, &end.device)?;
-        steering.set_socket(0, device.as_fd())?;
-        for &address in &end.addresses {
-            steering.set_address(address, AddressKind::Owned)?;
-        }
+        let (device, hold) = queue::open(&end.interface, 0, &end.addresses)?;
         let connections = driver.connections();
         let mut worker = Worker::new(config(&end.addresses, connections)?, Client { driver });
         worker.attach(device, end.mac);
@@ -80,8 +69,7 @@ impl XdpClient {
             server: server.into(),
             tuples: vec![None; connections],
             next_ask: Instant::ZERO,
-            _attachment: attachment,
-            _steering: steering,
+            _hold: hold,
         })
     }
 

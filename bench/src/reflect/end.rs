@@ -1,11 +1,11 @@
 //! One queue of an interface, with nothing above it.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::AsFd as _;
+use std::net::Ipv4Addr;
 
-use wirepath_bpf::{AddressKind, Attachment, Mode, Steering};
 use wirepath_device::{Batch, Device as _, Frame as _};
-use wirepath_xdp::{Interface, Options, XdpDevice, XdpFrame};
+use wirepath_xdp::{XdpDevice, XdpFrame};
+
+use crate::queue::{self, Hold};
 
 /// Frames taken at a time: as many as a worker of the stack takes.
 const BATCH: usize = 64;
@@ -14,8 +14,8 @@ const BATCH: usize = 64;
 pub(super) struct End {
     pub(super) device: XdpDevice,
     batch: Batch<XdpFrame>,
-    attachment: Attachment,
-    _steering: Steering,
+    // Goes after the device.
+    hold: Hold,
 }
 
 impl End {
@@ -23,27 +23,18 @@ impl End {
     ///
     /// # Errors
     /// Not root, or the interface or its queue is in use.
-    pub(super) fn open(
-        interface: &str,
-        queue: u32,
-        (address, mode): (Ipv4Addr, Option<Mode>),
-    ) -> anyhow::Result<Self> {
-        let found = Interface::find(interface)?;
-        let steering = Steering::load()?;
-        let attachment = steering.attach(interface, mode)?;
-        let device = XdpDevice::open(&found, queue, &Options::default())?;
-        steering.set_socket(queue, device.as_fd())?;
-        steering.set_address(IpAddr::V4(address), AddressKind::Owned)?;
+    pub(super) fn open(interface: &str, queue: u32, address: Ipv4Addr) -> anyhow::Result<Self> {
+        let (device, hold) = queue::open(interface, queue, &[address.into()])?;
         Ok(Self {
             device,
             batch: Batch::with_capacity(BATCH),
-            attachment,
-            _steering: steering,
+            hold,
         })
     }
 
-    pub(super) fn mode(&self) -> Mode {
-        self.attachment.mode()
+    /// Where its XDP program runs.
+    pub(super) fn mode(&self) -> &'static str {
+        self.hold.mode()
     }
 
     /// Takes what has come, and sends each frame again that `take` wants sent, as it left it.

@@ -118,13 +118,12 @@ pub(crate) fn measure(bed: &Bed, queue: u32, pings: &Pings) -> anyhow::Result<Re
     std::thread::scope(|scope| {
         let server = scope.spawn(|| {
             bed.on_server(|| {
-                let end = End::open(Network::SERVER_INTERFACE, queue, (REFLECTOR, None))?;
+                let end = End::open(Network::SERVER_INTERFACE, queue, REFLECTOR)?;
                 reflector::reflect(end, Some(clock), (pings.idle, &ends))
             })
         });
         let pinged = bed.on_client(|| {
-            let here = (Network::OWNED_V4, None);
-            let end = End::open(Network::CLIENT_INTERFACE, queue, here)?;
+            let end = End::open(Network::CLIENT_INTERFACE, queue, Network::OWNED_V4)?;
             pinger::ping(end, (&way, pings), clock)
         });
         ends.store(true, Ordering::Relaxed);

@@ -93,11 +93,7 @@ pub(super) fn ping(
         kernel: pinger.kernel,
         lost: pinger.lost,
         cpu_seconds,
-        mode: if mode == wirepath_bpf::Mode::Native {
-            "native"
-        } else {
-            "skb"
-        },
+        mode,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::load::{Load, Pace, Task};
 
 /// Fewer connections than these tell nothing of what each takes: other memory comes and goes.
-const TELLING: u32 = 10_000;
+const TELLING: u32 = 100_000;
 
 /// What `idle` can be told.
 #[derive(Debug, Clone, clap::Args)]

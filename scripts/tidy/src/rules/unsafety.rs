@@ -6,6 +6,10 @@ use crate::{Finding, Kind, SourceFile, Tree};
 /// The files that may hold unsafe code, and why they must.
 const MODULES: &[(&str, &str)] = &[
     (
+        "bench/src/contender/uring.rs",
+        "the kernel reads and writes buffers while operations are under way",
+    ),
+    (
         "bpf/src/attach.rs",
         "libbpf's bpf_link_create has no safe wrapper that takes flags",
     ),
@@ -37,7 +41,7 @@ const MODULES: &[(&str, &str)] = &[
 
 /// The packages that cannot forbid unsafe code as a whole. Their roots deny it, and the named
 /// modules allow it.
-const DENY_ONLY: &[&str] = &["bpf/", "control/", "datapath/xdp/"];
+const DENY_ONLY: &[&str] = &["bench/", "bpf/", "control/", "datapath/xdp/"];
 
 /// Unsafe code stands only in the files named above.
 pub(super) fn named_modules(tree: &Tree) -> Vec<Finding> {

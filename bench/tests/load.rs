@@ -1,0 +1,143 @@
+//! `wirepath-bench latency`, `throughput`, `connect`, `idle`, `reflect`, `compare` and `stack`, run
+//! as people run them, for a second each. How fast anything was is not judged here: others may use
+//! the machine.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const BENCH: &str = env!("CARGO_BIN_EXE_wirepath-bench");
+const SHORT: &str = "--seconds 1 --warm-up 0";
+const ALL: &str = "wirepath,epoll,epoll-spin,uring,uring-spin,smoltcp";
+
+fn bench(arguments: &str) -> Output {
+    let mut command = Command::new(BENCH);
+    command.args(arguments.split_whitespace());
+    command.output().expect("the program starts")
+}
+
+fn text(arguments: &str) -> String {
+    let output = bench(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments}: {said}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn rows(arguments: &str) -> Vec<Value> {
+    let report: Value = serde_json::from_str(&text(&format!("{arguments} --json"))).expect("JSON");
+    report["rows"].as_array().expect("rows").clone()
+}
+
+fn number(row: &Value, name: &str) -> f64 {
+    let value = row.pointer(name).and_then(Value::as_f64);
+    value.unwrap_or_else(|| panic!("no number at {name} in {row:#}"))
+}
+
+#[test]
+fn every_contender_sends_every_message_back_to_both_clients() {
+    // The client compares every byte, so a run that ends well got the right ones.
+    for client in ["xdp", "kernel"] {
+        let rows = rows(&format!("latency {SHORT} --server {ALL} --client {client}"));
+        assert_eq!(rows.len(), ALL.split(',').count());
+        for row in rows {
+            assert!(number(&row, "/per_second") > 0.0, "{row:#}");
+            let latency = |place| number(&row, &format!("/latency_us/{place}"));
+            let ordered = (0..5).all(|place| latency(place) <= latency(place + 1));
+            assert!(latency(0) > 0.0 && ordered, "{row:#}");
+        }
+    }
+}
+
+#[test]
+fn text_without_end_goes_both_ways_and_short_connections_follow_each_other() {
+    for bulk in ["up", "down"] {
+        for row in rows(&format!("throughput --bulk {bulk} {SHORT} --server {ALL}")) {
+            assert!(number(&row, "/mbit_per_second") > 0.0, "{row:#}");
+        }
+    }
+    for row in rows(&format!("connect {SHORT} --server wirepath,epoll,uring")) {
+        assert!(number(&row, "/per_second") > 0.0, "{row:#}");
+    }
+}
+
+#[test]
+fn a_grid_has_each_with_each_in_a_table_a_file_and_a_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [csv, html] = ["grid.csv", "grid.html"].map(|name| folder.path().join(name));
+    let files = format!("--csv {} --html {}", csv.display(), html.display());
+    let grid = format!("--connections 1,8 --size 64,2000 --depth 1,4 {SHORT} {files}");
+    let table = text(&format!("throughput {grid}"));
+    assert!(
+        table.contains("p99.9 us") && table.contains("cpus"),
+        "{table}"
+    );
+    let csv = std::fs::read_to_string(csv).expect("the file");
+    assert_eq!(csv.lines().count(), 1 + 2 * 2 * 2, "{csv}");
+    let html = std::fs::read_to_string(html).expect("the page");
+    assert!(
+        html.contains("<svg") && html.contains("Scaling with connections"),
+        "{html}"
+    );
+    assert!(
+        !html.contains("http://")
+            || html.matches("http://").count()
+                == html.matches("http://www.w3.org/2000/svg").count()
+    );
+}
+
+#[test]
+fn an_open_loop_asks_as_often_as_it_was_told() {
+    for arrivals in ["constant", "poisson"] {
+        let asked = format!("latency --rate 1000 --arrivals {arrivals} --connections 4");
+        let rows = rows(&format!("{asked} --seconds 2 --warm-up 0"));
+        let rate = number(&rows[0], "/per_second");
+        assert!((850.0..1_150.0).contains(&rate), "{rate}");
+    }
+}
+
+#[test]
+fn idle_connections_are_held_and_weighed() {
+    let many = rows("idle --idle 100000 --active 8 --seconds 1");
+    let bytes = number(&many[0], "/bytes_each");
+    assert!((300.0..3_000.0).contains(&bytes), "{bytes}");
+    for row in rows("idle --idle 500 --active 8 --seconds 1 --server wirepath,epoll") {
+        assert!(number(&row, "/per_second") > 0.0, "{row:#}");
+        assert!(row["bytes_each"].is_null(), "few tell nothing: {row:#}");
+    }
+}
+
+#[test]
+fn frames_come_back_on_every_queue() {
+    let table = text("reflect --queues 2 --in-flight 1,8 --seconds 1 --warm-up 0");
+    let lines = table.lines().skip_while(|line| !line.contains("in flight"));
+    assert_eq!(lines.count(), 1 + 2 * 2, "{table}");
+}
+
+#[test]
+fn a_comparison_of_one_pair_says_that_it_shows_nothing() {
+    let table = text("compare ping echo --pairs 1 --seconds 1 --against reflector,epoll");
+    assert_eq!(table.matches("too few runs").count(), 4, "{table}");
+}
+
+#[test]
+fn the_stack_alone_needs_no_rights() {
+    let table = text("stack --connections 1,64");
+    for work in ["echo", "text in", "text out", "open and close", "timer"] {
+        assert!(table.contains(work), "no {work} in {table}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_exit_code_2() {
+    for arguments in [
+        "latency --size 0",
+        "throughput --server apache",
+        "connect --rate soon",
+        "compare nothing",
+        "reflect --queues 0",
+        "idle --idle 9000000",
+    ] {
+        let output = bench(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments}");
+    }
+}
