@@ -28,6 +28,8 @@ enum Command {
     Throughput(scenario::ThroughputArgs),
     /// How many connections a second can be opened, used for one message, and closed.
     Connect(scenario::Args),
+    /// Messages of all sizes on connections that come and go.
+    Mix(scenario::MixArgs),
     /// What connections that say nothing cost in memory, and those that do in speed.
     Idle(scenario::IdleArgs),
     /// How fast frames go there and back over bare rings, without TCP: the limit of the device.
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Latency(args) => scenario::latency(args),
         Command::Throughput(args) => scenario::throughput(args),
         Command::Connect(args) => scenario::connect(args),
+        Command::Mix(args) => scenario::mix(args),
         Command::Idle(args) => scenario::idle(args),
         Command::Reflect(args) => reflect::run(args),
         Command::Compare(args) => compare::run(args),

@@ -1,12 +1,13 @@
-//! One queue of an interface, with the stack's own XDP program, for who needs no more.
+//! Queues of an interface with the stack's own XDP program, for who needs no more.
 
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 
+use anyhow::Context as _;
 use wirepath_bpf::{AddressKind, Attachment, Mode, Steering};
 use wirepath_xdp::{Interface, Options, XdpDevice};
 
-/// What keeps frames coming to a queue. It must outlive the device that it was opened with.
+/// What keeps frames coming to queues. It must outlive the devices that it was opened with.
 pub(crate) struct Hold {
     attachment: Attachment,
     _steering: Steering,
@@ -22,21 +23,25 @@ impl Hold {
     }
 }
 
-/// Takes a queue of an interface of the calling thread's network namespace, and all that is sent
-/// to `addresses`, which the kernel must not have.
+/// Takes queues of an interface of the calling thread's network namespace, and all that is sent to
+/// `addresses`, which the kernel must not have.
 ///
 /// # Errors
-/// Not root, or the interface or its queue is in use.
+/// Not root, or the interface or a queue is in use.
 pub(crate) fn open(
     interface: &str,
-    queue: u32,
+    queues: &[u32],
     addresses: &[IpAddr],
-) -> anyhow::Result<(XdpDevice, Hold)> {
+) -> anyhow::Result<(Vec<XdpDevice>, Hold)> {
     let found = Interface::find(interface)?;
     let steering = Steering::load()?;
     let attachment = steering.attach(interface, None)?;
-    let device = XdpDevice::open(&found, queue, &Options::default())?;
-    steering.set_socket(queue, device.as_fd())?;
+    let mut devices = Vec::new();
+    for &queue in queues {
+        let device = XdpDevice::open(&found, queue, &Options::default())?;
+        steering.set_socket(queue, device.as_fd())?;
+        devices.push(device);
+    }
     for &address in addresses {
         steering.set_address(address, AddressKind::Owned)?;
     }
@@ -44,5 +49,19 @@ pub(crate) fn open(
         attachment,
         _steering: steering,
     };
+    Ok((devices, hold))
+}
+
+/// Takes one queue.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_one(
+    interface: &str,
+    queue: u32,
+    addresses: &[IpAddr],
+) -> anyhow::Result<(XdpDevice, Hold)> {
+    let (mut devices, hold) = open(interface, &[queue], addresses)?;
+    let device = devices.pop().context("one queue was asked for")?;
     Ok((device, hold))
 }

@@ -3,8 +3,10 @@
 //! the machine.
 
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use wirepath::netns::{Link, Network};
 
 const BENCH: &str = env!("CARGO_BIN_EXE_wirepath-bench");
 const SHORT: &str = "--seconds 1 --warm-up 0";
@@ -61,6 +63,15 @@ fn text_without_end_goes_both_ways_and_short_connections_follow_each_other() {
 }
 
 #[test]
+fn messages_of_all_sizes_go_on_connections_that_come_and_go() {
+    for row in rows(&format!("mix --size 20000 {SHORT} --server wirepath,epoll")) {
+        let bytes = 125_000.0 * number(&row, "/mbit_per_second") / number(&row, "/per_second");
+        // The mean of sizes that are spread evenly over their logarithms: 19,984 / ln(1,250).
+        assert!((2_200.0..3_400.0).contains(&bytes), "{bytes}: {row:#}");
+    }
+}
+
+#[test]
 fn a_grid_has_each_with_each_in_a_table_a_file_and_a_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let [csv, html] = ["grid.csv", "grid.html"].map(|name| folder.path().join(name));
@@ -108,9 +119,58 @@ fn idle_connections_are_held_and_weighed() {
 
 #[test]
 fn frames_come_back_on_every_queue() {
-    let table = text("reflect --queues 2 --in-flight 1,8 --seconds 1 --warm-up 0");
+    let table = text("reflect --queue 0-1 --in-flight 1,8 --seconds 1 --warm-up 0");
     let lines = table.lines().skip_while(|line| !line.contains("in flight"));
     assert_eq!(lines.count(), 1 + 2 * 2, "{table}");
+}
+
+#[test]
+fn two_machines_reflect_over_their_cards() {
+    let link = Link {
+        queues: 2,
+        ..Link::default()
+    };
+    let network = Network::direct("cards", &link).expect("a network");
+    let [ours, theirs] = ["10.77.0.8", "10.77.0.9"];
+    let server = [
+        "reflect",
+        "-i",
+        Network::SERVER_INTERFACE,
+        "--serve",
+        "--queue",
+        "all",
+    ];
+    let mut server = network
+        .server
+        .command(BENCH)
+        .args(server)
+        .args(["--address", theirs])
+        .spawn();
+    let server = server.as_mut().expect("the reflector starts");
+    let mac = "02:77:00:00:00:02";
+    let client = ["reflect", "-i", Network::CLIENT_INTERFACE, "--queue", "0-1"];
+    let measured = || {
+        let mut command = network.client.command(BENCH);
+        command
+            .args(client)
+            .args(["--address", ours, "--to", theirs, "--to-mac", mac]);
+        command.args(["--in-flight", "4", "--seconds", "1", "--warm-up", "0"]);
+        command.output().expect("the pinger starts")
+    };
+    // The reflector may still be starting.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let output = loop {
+        let output = measured();
+        if output.status.success() || Instant::now() > deadline {
+            break output;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(table.lines().count(), 1 + 2, "{table}");
+    server.kill().expect("it runs");
+    server.wait().expect("it can be waited for");
 }
 
 #[test]
@@ -134,7 +194,8 @@ fn wrong_arguments_are_refused_with_exit_code_2() {
         "throughput --server apache",
         "connect --rate soon",
         "compare nothing",
-        "reflect --queues 0",
+        "reflect --queue 3-1",
+        "reflect --interface eth9",
         "idle --idle 9000000",
     ] {
         let output = bench(arguments);

@@ -162,6 +162,7 @@ impl Subject {
             connections,
             active: connections,
             size: 64,
+            mix: None,
             pace,
             warm_up: WARM_UP,
             span,

@@ -132,7 +132,7 @@ impl Contender {
             Self::UringSpin => Running::Thread(uring(true)?),
             Self::Smoltcp => {
                 let what = (service, serving.connections);
-                let queue = || queue::open(Network::SERVER_INTERFACE, 0, &[endpoint.ip()]);
+                let queue = || queue::open_one(Network::SERVER_INTERFACE, 0, &[endpoint.ip()]);
                 let queue = place.run(queue)??;
                 let server =
                     move |ends: &_| smoltcp::SmolServer::new(queue, endpoint, what).run(ends);

@@ -29,6 +29,18 @@ pub(crate) enum Next {
     Close,
 }
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// We closed it, and both sides know.
+    AsMeant,
+    /// The server closed it.
+    ByServer,
+    /// It broke, as our stack or the kernel calls it.
+    Broken(&'static str),
+    Error(rustix::io::Errno),
+}
+
 /// Called when the time that counts begins and ends.
 pub(crate) trait Window: Send {
     fn opens(&mut self);
@@ -52,6 +64,7 @@ pub(crate) struct Driver {
     window: Box<dyn Window>,
     stage: Stage,
     started: Instant,
+    random: fastrand::Rng,
     failure: Option<String>,
 }
 
@@ -78,6 +91,7 @@ impl Driver {
             window,
             stage: Stage::Before,
             started: clock.now(),
+            random: fastrand::Rng::with_seed(SEED),
             failure: None,
         }
     }
@@ -132,6 +146,8 @@ impl Driver {
         self.opening -= 1;
         if self.load.task == Task::Connect {
             self.ask(connection, self.began[connection]);
+        } else if self.has_churn() && self.begun() {
+            self.ask(connection, self.clock.now());
         }
         if self.measured.is_none() && self.may_begin() {
             self.begin();
@@ -175,8 +191,15 @@ impl Driver {
         self.load.connections
     }
 
+    /// Whether connections are closed and opened all the time.
+    fn has_churn(&self) -> bool {
+        self.load.mix.is_some_and(|mix| mix.churn > 0.0)
+    }
+
     fn ask(&mut self, connection: usize, due: Instant) {
-        let size = self.load.size;
+        let most = self.load.size;
+        let mix = self.load.mix;
+        let size = mix.map_or(most, |mix| mix.draw(&mut self.random, most));
         self.exchanges[connection].ask(due, size);
     }
 
@@ -220,26 +243,41 @@ impl Driver {
             return Next::Send;
         };
         tally.note_bytes(now, text.len());
+        let (mut answers, mut asks) = (0_usize, 0_usize);
         while let Some(due) = exchange.next_answered() {
             tally.note_done(now, due);
-            if self.load.task == Task::Connect {
-                return Next::Close;
-            }
-            if schedule.on_answer(now, connection) {
-                exchange.ask(now, self.load.size);
-            }
+            answers += 1;
+            asks += usize::from(schedule.on_answer(now, connection));
         }
+        if answers > 0 && self.is_done_with_connection() {
+            return Next::Close;
+        }
+        (0..asks).for_each(|_| self.ask(connection, now));
         Next::Send
     }
 
-    /// A connection is gone. One for a single message is followed by the next; others must stay.
-    pub(crate) fn on_closed(&mut self, connection: usize, how: &str) {
-        if self.load.task == Task::Connect && self.failure.is_none() {
-            self.exchanges[connection] = Exchange::default();
-            self.to_open.push_back(connection);
-        } else if self.stage != Stage::After {
-            self.fail(format!("connection {connection} ended: {how}"));
+    /// Whether a connection that got its answer is closed.
+    fn is_done_with_connection(&mut self) -> bool {
+        let churn = self.load.mix.map_or(0.0, |mix| mix.churn);
+        self.load.task == Task::Connect || churn > 0.0 && self.random.f64() < churn
+    }
+
+    /// A connection is gone. One that was closed as it should is followed by another; the others
+    /// must stay.
+    pub(crate) fn on_closed(&mut self, connection: usize, end: Ended) {
+        let closes = self.load.task == Task::Connect || self.has_churn();
+        match end {
+            Ended::AsMeant if closes && self.failure.is_none() => {
+                self.exchanges[connection] = Exchange::default();
+                self.to_open.push_back(connection);
+            }
+            _ if self.stage == Stage::After => {}
+            end => self.fail(format!("connection {connection} ended: {end:?}")),
         }
+    }
+
+    fn begun(&self) -> bool {
+        self.measured.is_some()
     }
 
     /// Nothing more can be measured.

@@ -10,7 +10,7 @@ use rustix::io::{Errno, read, retry_on_intr};
 use rustix::net::{self, AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 
 use super::Tally;
-use super::driver::{Driver, Next};
+use super::driver::{Driver, Ended, Next};
 
 /// Events taken at a time, and bytes read at a time.
 const EVENTS: usize = 256;
@@ -133,20 +133,20 @@ impl KernelClient {
             return Ok(());
         };
         match retry_on_intr(|| read(&socket.fd, &mut self.buffer[..])) {
-            Ok(0) => self.close(connection, "the server closed it"),
+            Ok(0) => self.close(connection, Ended::ByServer),
             Ok(len) => match self.driver.on_text(connection, &self.buffer[..len]) {
-                Next::Close => self.close(connection, "done"),
+                Next::Close => self.close(connection, Ended::AsMeant),
                 Next::Send => self.send(connection)?,
             },
             Err(Errno::AGAIN) => {}
-            Err(error) => self.close(connection, &error.to_string()),
+            Err(error) => self.close(connection, Ended::Error(error)),
         }
         Ok(())
     }
 
-    fn close(&mut self, connection: usize, how: &str) {
+    fn close(&mut self, connection: usize, end: Ended) {
         self.sockets[connection] = None;
-        self.driver.on_closed(connection, how);
+        self.driver.on_closed(connection, end);
     }
 
     /// Sends what there is room for, and waits for more room where that was not all.
@@ -167,7 +167,7 @@ impl KernelClient {
                     break;
                 }
                 Err(error) => {
-                    self.close(connection, &error.to_string());
+                    self.close(connection, Ended::Error(error));
                     return Ok(());
                 }
             }

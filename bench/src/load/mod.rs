@@ -72,6 +72,24 @@ pub(crate) enum Pace {
     },
 }
 
+/// How messages and connections differ.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(crate) struct Mix {
+    /// Bytes of the shortest message. The size of a load is that of the longest, and each message
+    /// is as likely to be of one power of two as of another.
+    pub(crate) least: u64,
+    /// Share of the answers after which the connection is closed, and another opened.
+    pub(crate) churn: f64,
+}
+
+impl Mix {
+    /// Bytes of the next message.
+    fn draw(&self, random: &mut fastrand::Rng, most: u64) -> u64 {
+        let (least, most) = (self.least as f64, most.max(self.least) as f64);
+        (least * (most / least).powf(random.f64())).round() as u64
+    }
+}
+
 /// A load.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub(crate) struct Load {
@@ -81,6 +99,8 @@ pub(crate) struct Load {
     pub(crate) active: usize,
     /// Bytes of a message.
     pub(crate) size: u64,
+    /// Messages and connections that differ; else all are alike.
+    pub(crate) mix: Option<Mix>,
     pub(crate) pace: Pace,
     /// Before what counts.
     pub(crate) warm_up: Duration,

@@ -18,7 +18,7 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 use wirepath_xdp::XdpDevice;
 
 use super::Tally;
-use super::driver::{Driver, Next};
+use super::driver::{Driver, Ended, Next};
 use crate::queue::{self, Hold};
 
 /// Its address is its own alone, so nobody else has its ports.
@@ -59,7 +59,7 @@ impl XdpClient {
     /// # Errors
     /// Not root, or the interface is in use.
     pub(crate) fn open(end: &XdpEnd, server: SocketAddr, driver: Driver) -> anyhow::Result<Self> {
-        let (device, hold) = queue::open(&end.interface, 0, &end.addresses)?;
+        let (device, hold) = queue::open_one(&end.interface, 0, &end.addresses)?;
         let connections = driver.connections();
         let mut worker = Worker::new(config(&end.addresses, connections)?, Client { driver });
         worker.attach(device, end.mac);
@@ -223,7 +223,11 @@ impl App for Client {
 
     fn on_closed(&mut self, _: &Tuple, seat: &mut Seat, reason: CloseReason) {
         if let Some(connection) = seat.0 {
-            self.driver.on_closed(connection, reason.name());
+            let end = match reason {
+                CloseReason::Finished => Ended::AsMeant,
+                broken => Ended::Broken(broken.name()),
+            };
+            self.driver.on_closed(connection, end);
         }
     }
 }

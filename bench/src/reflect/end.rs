@@ -1,40 +1,23 @@
 //! One queue of an interface, with nothing above it.
 
-use std::net::Ipv4Addr;
-
 use wirepath_device::{Batch, Device as _, Frame as _};
 use wirepath_xdp::{XdpDevice, XdpFrame};
-
-use crate::queue::{self, Hold};
 
 /// Frames taken at a time: as many as a worker of the stack takes.
 const BATCH: usize = 64;
 
-/// The rings of a queue, and the XDP program that fills them: the stack's own.
+/// The rings of a queue.
 pub(super) struct End {
     pub(super) device: XdpDevice,
     batch: Batch<XdpFrame>,
-    // Goes after the device.
-    hold: Hold,
 }
 
 impl End {
-    /// Takes a queue, and all that is sent to `address`, which the kernel must not have.
-    ///
-    /// # Errors
-    /// Not root, or the interface or its queue is in use.
-    pub(super) fn open(interface: &str, queue: u32, address: Ipv4Addr) -> anyhow::Result<Self> {
-        let (device, hold) = queue::open(interface, queue, &[address.into()])?;
-        Ok(Self {
+    pub(super) fn new(device: XdpDevice) -> Self {
+        Self {
             device,
             batch: Batch::with_capacity(BATCH),
-            hold,
-        })
-    }
-
-    /// Where its XDP program runs.
-    pub(super) fn mode(&self) -> &'static str {
-        self.hold.mode()
+        }
     }
 
     /// Takes what has come, and sends each frame again that `take` wants sent, as it left it.

@@ -1,6 +1,7 @@
 //! `wirepath-bench reflect`: frames there and back over bare rings, without TCP: what this device,
 //! its driver and the mode allow, queue by queue.
 
+mod card;
 mod end;
 mod ping;
 mod pinger;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use hdrhistogram::Histogram;
+use wirepath::config::Queues;
 use wirepath::netns::{self, Network};
 use wirepath_stack::clock::MonotonicClock;
 use wirepath_wire::ethernet::MacAddr;
@@ -20,12 +22,17 @@ use wirepath_wire::ethernet::MacAddr;
 pub(crate) use pinger::Reflection;
 
 use crate::bed::Bed;
+use crate::queue;
 use crate::scenario::progress;
+use card::Card;
 use end::End;
 use ping::{LEAST_TEXT, Way};
 
 /// An address of the reflector that its kernel does not have.
 const REFLECTOR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 4);
+
+/// The pinger's port on the test bed, where the queue does not depend on it.
+const PORT: u16 = 1_024;
 
 /// What to do while nothing comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -51,9 +58,11 @@ pub(crate) struct Pings {
 /// What `reflect` can be told.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Queues of each end of the veth pair that is made, measured one after the other.
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=64))]
-    queues: u32,
+    #[command(flatten)]
+    card: Card,
+    /// Queues, as 0,2-3 or all, measured one after the other.
+    #[arg(long, value_name = "LIST", default_value = "0")]
+    queue: Queues,
     /// Frames under way at a time, one measurement each.
     #[arg(long, value_name = "COUNT", value_delimiter = ',', default_value = "1,64",
         value_parser = clap::value_parser!(u32).range(1..=1_024))]
@@ -62,7 +71,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value = "64",
         value_parser = clap::value_parser!(u32).range(LEAST_TEXT as i64..=1_400))]
     size: u32,
-    /// What both ends do while nothing comes.
+    /// What to do while nothing comes.
     #[arg(long, value_enum, default_value = "spin")]
     idle: Idle,
     /// Seconds that count, of each measurement.
@@ -73,33 +82,61 @@ pub(crate) struct Args {
     warm_up: u64,
 }
 
+impl Args {
+    /// The queues to measure, of so many.
+    fn queues(&self, all: u32) -> Vec<u32> {
+        match &self.queue.0 {
+            Some(numbers) => numbers.0.iter().copied().map(u32::from).collect(),
+            None => (0..all).collect(),
+        }
+    }
+
+    fn pings(&self, in_flight: u32) -> Pings {
+        Pings {
+            in_flight: in_flight as usize,
+            text: self.size as usize,
+            idle: self.idle,
+            warm_up: Duration::from_secs(self.warm_up),
+            span: Duration::from_secs(self.seconds),
+        }
+    }
+
+    /// A line for each queue and each number of frames under way.
+    fn table(
+        &self,
+        queues: &[u32],
+        mut measure: impl FnMut(u32, &Pings) -> anyhow::Result<Reflection>,
+    ) -> anyhow::Result<String> {
+        let bar = progress(queues.len() * self.in_flight.len());
+        let mut lines = heading();
+        for &queue in queues {
+            for &in_flight in &self.in_flight {
+                bar.set_message(format!("queue {queue}, {in_flight} under way"));
+                let pings = self.pings(in_flight);
+                let reflection = measure(queue, &pings)?;
+                lines += &line(queue, &pings, &reflection);
+                bar.inc(1);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(lines)
+    }
+}
+
 /// Measures, and answers what there is to print.
 ///
 /// # Errors
 /// Not root, or nothing comes back.
 pub(crate) fn run(args: Args) -> anyhow::Result<String> {
     netns::guarded(move || {
-        netns::sweep_stale()?;
-        let (bed, mut environment) = Bed::new("reflect", 1_500, args.queues)?;
-        let bar = progress(args.queues as usize * args.in_flight.len());
-        let mut lines = heading();
-        for queue in 0..args.queues {
-            for &in_flight in &args.in_flight {
-                bar.set_message(format!("queue {queue}, {in_flight} under way"));
-                let pings = Pings {
-                    in_flight: in_flight as usize,
-                    text: args.size as usize,
-                    idle: args.idle,
-                    warm_up: Duration::from_secs(args.warm_up),
-                    span: Duration::from_secs(args.seconds),
-                };
-                let reflection = measure(&bed, queue, &pings)?;
-                environment.finish(Some(reflection.mode));
-                lines += &line(queue, &pings, &reflection);
-                bar.inc(1);
-            }
+        if let Some(interface) = args.card.interface() {
+            return card::run(&args, interface);
         }
-        bar.finish_and_clear();
+        netns::sweep_stale()?;
+        let queues = args.queues(1);
+        let count = queues.iter().max().map_or(1, |last| last + 1);
+        let (bed, environment) = Bed::new("reflect", 1_500, count)?;
+        let lines = args.table(&queues, |queue, pings| measure(&bed, queue, pings))?;
         Ok(environment.to_string() + &lines)
     })
 }
@@ -112,19 +149,23 @@ pub(crate) fn measure(bed: &Bed, queue: u32, pings: &Pings) -> anyhow::Result<Re
     let way = Way {
         macs: [MacAddr(Network::CLIENT_MAC), MacAddr(Network::SERVER_MAC)],
         addresses: [Network::OWNED_V4, REFLECTOR],
+        port: PORT,
     };
     let clock = MonotonicClock::start();
     let ends = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let server = scope.spawn(|| {
             bed.on_server(|| {
-                let end = End::open(Network::SERVER_INTERFACE, queue, REFLECTOR)?;
-                reflector::reflect(end, Some(clock), (pings.idle, &ends))
+                let here = [REFLECTOR.into()];
+                let (device, _hold) = queue::open_one(Network::SERVER_INTERFACE, queue, &here)?;
+                let all = vec![End::new(device)];
+                reflector::reflect(all, Some(clock), (pings.idle, &ends))
             })
         });
         let pinged = bed.on_client(|| {
-            let end = End::open(Network::CLIENT_INTERFACE, queue, Network::OWNED_V4)?;
-            pinger::ping(end, (&way, pings), clock)
+            let here = [Network::OWNED_V4.into()];
+            let (device, _hold) = queue::open_one(Network::CLIENT_INTERFACE, queue, &here)?;
+            pinger::ping(End::new(device), (&way, pings), clock)
         });
         ends.store(true, Ordering::Relaxed);
         let served = server.join().map_err(|_| anyhow!("the reflector panicked"));

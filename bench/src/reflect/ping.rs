@@ -9,6 +9,7 @@ use wirepath_wire::ethernet::MacAddr;
 pub(super) const HEADERS: usize = 14 + 20 + 32;
 /// The text holds four numbers of eight bytes.
 pub(super) const LEAST_TEXT: usize = 4 * 8;
+/// Of the reflector.
 const PORT: u16 = 7;
 
 /// The number of a ping, and when it passed, in nanoseconds of the machine's monotonic clock.
@@ -21,11 +22,23 @@ pub(super) struct Stamps {
     pub(super) went: u64,
 }
 
+impl Stamps {
+    /// Of a ping that says nothing but its number.
+    pub(super) fn numbered(number: u16) -> Self {
+        Self {
+            number: number.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// From where to where.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
     pub(super) macs: [MacAddr; 2],
     pub(super) addresses: [Ipv4Addr; 2],
+    /// The pinger's, which decides the queue where a card spreads what comes back.
+    pub(super) port: u16,
 }
 
 /// Writes a ping with `text` bytes after its headers; returns its length.
@@ -44,7 +57,7 @@ pub(super) fn write(bytes: &mut [u8], way: &Way, text: usize, stamps: &Stamps) -
     bytes[30..34].copy_from_slice(&way.addresses[1].octets());
     let sum = Sum::of(&bytes[14..34]).checksum();
     bytes[24..26].copy_from_slice(&sum.to_be_bytes());
-    bytes[34..36].copy_from_slice(&PORT.to_be_bytes());
+    bytes[34..36].copy_from_slice(&way.port.to_be_bytes());
     bytes[36..38].copy_from_slice(&PORT.to_be_bytes());
     // Eight words of header, PSH and ACK. Nobody on the way checks the checksum of the text.
     (bytes[46], bytes[47]) = (0x80, 0x18);
@@ -62,7 +75,9 @@ pub(super) fn stamp(bytes: &mut [u8], stamps: &Stamps) {
 
 /// The times of a ping; `None` of a frame that is none.
 pub(super) fn read(bytes: &[u8]) -> Option<Stamps> {
-    let is_ping = bytes.get(12..14) == Some(&[8, 0]) && bytes.get(36..38) == Some(&[0, 7]);
+    let port = Some(&PORT.to_be_bytes()[..]);
+    let is_ours = bytes.get(34..36) == port || bytes.get(36..38) == port;
+    let is_ping = bytes.get(12..14) == Some(&[8, 0]) && is_ours;
     let text = bytes
         .get(HEADERS..HEADERS + LEAST_TEXT)
         .filter(|_| is_ping)?;
@@ -98,6 +113,7 @@ mod tests {
         let way = Way {
             macs: [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])],
             addresses: [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)],
+            port: 7,
         };
         let stamps = Stamps {
             number: 7,
@@ -112,6 +128,7 @@ mod tests {
         let returned = Way {
             macs: [way.macs[1], way.macs[0]],
             addresses: [way.addresses[1], way.addresses[0]],
+            port: 7,
         };
         assert_eq!(write(&mut back, &returned, 64, &stamps), len);
         assert_eq!(there[..len], back[..len]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wirepath_device::Device as _;
 use wirepath_stack::clock::MonotonicClock;
+use wirepath_xdp::XdpDevice;
 
 use super::end::End;
 use super::{Idle, ping};
@@ -17,25 +18,30 @@ const NAP: Duration = Duration::from_millis(50);
 /// # Errors
 /// The interface is gone.
 pub(super) fn reflect(
-    mut end: End,
+    mut all: Vec<End>,
     clock: Option<MonotonicClock>,
     (idle, ends): (Idle, &AtomicBool),
 ) -> anyhow::Result<()> {
     let time = || clock.map_or(0, |clock| clock.now().as_nanos());
     while !ends.load(Ordering::Relaxed) {
-        let came = time();
-        let received = end.turn(|bytes| {
-            let Some(mut stamps) = ping::read(bytes) else {
-                return false;
-            };
-            ping::turn(bytes);
-            (stamps.came, stamps.went) = (came, time());
-            ping::stamp(bytes, &stamps);
-            true
-        });
-        end.device.flush()?;
+        let mut received = 0;
+        for end in &mut all {
+            let came = time();
+            received += end.turn(|bytes| {
+                let Some(mut stamps) = ping::read(bytes) else {
+                    return false;
+                };
+                ping::turn(bytes);
+                (stamps.came, stamps.went) = (came, time());
+                ping::stamp(bytes, &stamps);
+                true
+            });
+            end.device.flush()?;
+        }
         if received == 0 && idle == Idle::Sleep {
-            end.device.wait(NAP)?;
+            let mut devices: Vec<&mut XdpDevice> =
+                all.iter_mut().map(|end| &mut end.device).collect();
+            XdpDevice::wait_any(&mut devices, NAP)?;
         }
     }
     Ok(())

@@ -26,6 +26,7 @@ impl Grid {
                     connections: connections as usize,
                     active: connections as usize,
                     size,
+                    mix: None,
                     pace,
                     warm_up: Duration::from_secs(args.warm_up),
                     span: Duration::from_secs(args.seconds),

@@ -8,7 +8,8 @@ use crate::load::Pace;
 use crate::plot::{Axis, Plot, Series, escape};
 
 const STYLE: &str = "body{font:14px sans-serif;margin:2em;max-width:1100px}\
-    table{border-collapse:collapse}td,th{padding:2px 8px;text-align:right;border-bottom:1px solid #ddd}\
+    table{border-collapse:collapse}\
+    td,th{padding:2px 8px;text-align:right;border-bottom:1px solid #ddd}\
     pre{white-space:pre-wrap;color:#555}svg{margin:1em 0;display:block}";
 
 /// The table, and the plots that the measurements give.

@@ -106,6 +106,7 @@ fn load(args: &IdleArgs, idle: u32) -> Load {
         connections: (idle + args.active) as usize,
         active: args.active as usize,
         size: 64,
+        mix: None,
         pace: Pace::Closed {
             depth: 1,
             think: Duration::ZERO,

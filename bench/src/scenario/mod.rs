@@ -16,7 +16,7 @@ use wirepath::netns;
 
 use crate::bed::{Bed, ClientKind};
 use crate::contender::Contender;
-use crate::load::{Arrivals, Task};
+use crate::load::{Arrivals, Mix, Task};
 use grid::Grid;
 pub(crate) use idle::{IdleArgs, idle};
 use report::{Report, Row};
@@ -100,6 +100,40 @@ enum Bulk {
     Down,
 }
 
+/// What `mix` can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MixArgs {
+    /// Bytes of the shortest message; --size is that of the longest, and each power of two between
+    /// them comes as often.
+    #[arg(long, value_name = "BYTES", default_value = "16",
+        value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    least: u64,
+    /// Answers of a hundred after which the connection is closed, and another opened.
+    #[arg(long, value_name = "PERCENT", default_value = "5",
+        value_parser = clap::value_parser!(u32).range(..=100))]
+    churn: u32,
+    #[command(flatten)]
+    args: Args,
+}
+
+/// Of messages of all sizes on connections that come and go.
+pub(crate) fn mix(args: MixArgs) -> anyhow::Result<String> {
+    let mix = Mix {
+        least: args.least,
+        churn: f64::from(args.churn) / 100.0,
+    };
+    let alone = args.args.depth == [1] && args.args.rate.is_empty();
+    anyhow::ensure!(
+        alone,
+        "a mix has one message of each connection under way, and no --rate"
+    );
+    let mut grid = Grid::of(&args.args, Task::Exchange, 64);
+    for load in &mut grid.loads {
+        load.mix = Some(mix);
+    }
+    run_grid(args.args, grid)
+}
+
 /// Answers what there is to print of messages one after the other on a few connections.
 pub(crate) fn latency(args: Args) -> anyhow::Result<String> {
     run(args, Task::Exchange, 1)
@@ -121,6 +155,10 @@ pub(crate) fn connect(args: Args) -> anyhow::Result<String> {
 
 fn run(args: Args, task: Task, connections: u32) -> anyhow::Result<String> {
     let grid = Grid::of(&args, task, connections);
+    run_grid(args, grid)
+}
+
+fn run_grid(args: Args, grid: Grid) -> anyhow::Result<String> {
     netns::guarded(move || {
         let report = measure(&args, &grid)?;
         args.output.write(&report)

@@ -113,7 +113,8 @@ impl Scene {
         self.peers.len()
     }
 
-    /// Brings frames and takes a turn. What callgrind counts is in the functions whose names begin so.
+    /// Brings frames and takes a turn. What callgrind counts is in the functions whose names begin
+    /// so.
     #[inline(never)]
     pub fn counted_turn(&mut self, frames: &[Vec<u8>]) {
         self.quiet_turn(frames);
