@@ -86,6 +86,29 @@ impl Bed {
         Ok((Self { network, cores }, environment))
     }
 
+    /// Has the kernel process what comes for a host's own sockets on the core of that host, and not
+    /// of the sender (RPS). XDP comes before that, so AF_XDP is as without it.
+    ///
+    /// # Errors
+    /// The kernel has no RPS.
+    pub(crate) fn steer_packets(&self) -> anyhow::Result<()> {
+        let [server, client] = self.cores;
+        let ends = [
+            (&self.network.server, Network::SERVER_INTERFACE, server),
+            (&self.network.client, Network::CLIENT_INTERFACE, client),
+        ];
+        for (namespace, interface, core) in ends {
+            let mask = core.map_or(0, |core| 1_u64 << (core % 64));
+            let write = format!(
+                "for queue in /sys/class/net/{interface}/queues/rx-*; do \
+                 echo {mask:x} > $queue/rps_cpus; done"
+            );
+            // A shell in the namespace sees its interfaces below /sys; this process does not.
+            namespace.tool("sh", &["-e", "-c", &write])?;
+        }
+        Ok(())
+    }
+
     /// Puts a load on a server, and takes both away again.
     ///
     /// # Errors

@@ -30,6 +30,10 @@ pub(crate) struct Args {
     /// Seconds of each measurement, after half a second of warm-up.
     #[arg(long, default_value = "2", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// Have the kernel process what comes for its sockets on the core of their own host (RPS), not
+    /// on that of the sender, as AF_XDP has it in any case.
+    #[arg(long)]
+    rps: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -48,12 +52,8 @@ impl Args {
             let goals = subject.goals().iter();
             return goals.map(|goal| goal.rival).collect();
         }
-        // Bare rings carry pings and nothing else.
-        let pings = matches!(subject, Subject::Echo | Subject::Ping);
         let rivals = self.against.iter().copied();
-        rivals
-            .filter(|&rival| pings || rival != Rival::Reflector)
-            .collect()
+        rivals.filter(|rival| rival.can(subject)).collect()
     }
 }
 
@@ -88,6 +88,9 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
             continue;
         }
         let (bed, found) = Bed::new("compare", mtu, 1)?;
+        if args.rps {
+            bed.steer_packets()?;
+        }
         let environment = environment.get_or_insert(found);
         for subject in fitting {
             let span = Duration::from_secs(args.seconds);
@@ -114,6 +117,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
     bar.finish_and_clear();
     Ok(Report {
         environment,
+        rps: args.rps,
         matches,
     })
 }
@@ -132,6 +136,9 @@ fn meet(bed: &Bed, rival: Rival, load: &Load) -> anyhow::Result<Sample> {
     let contender = match rival {
         Rival::Epoll => Contender::Epoll,
         Rival::EpollSpin => Contender::EpollSpin,
+        Rival::Uring => Contender::Uring,
+        Rival::UringSpin => Contender::UringSpin,
+        Rival::Smoltcp => Contender::Smoltcp,
         Rival::Reflector => {
             let pings = Pings {
                 in_flight: load.connections,

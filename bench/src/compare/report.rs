@@ -14,6 +14,7 @@ use crate::summary::{Summary, Verdict};
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) environment: Option<Environment>,
+    pub(super) rps: bool,
     pub(super) matches: Vec<Match>,
 }
 
@@ -94,6 +95,12 @@ impl fmt::Display for Report {
         if let Some(environment) = &self.environment {
             environment.fmt(f)?;
         }
+        let receives = if self.rps {
+            "what comes is processed on the receiver's core where the kernel's sockets have it (RPS)"
+        } else {
+            "what comes is processed on the sender's core, for all"
+        };
+        writeln!(f, "{receives}")?;
         writeln!(
             f,
             "wirepath and each other in turn; medians, with the least and the most"

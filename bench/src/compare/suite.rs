@@ -55,6 +55,25 @@ pub(super) enum Rival {
     Epoll,
     /// The same, spinning.
     EpollSpin,
+    /// The kernel's TCP with io_uring, sleeping.
+    Uring,
+    /// The same, spinning.
+    UringSpin,
+    /// smoltcp on AF_XDP.
+    Smoltcp,
+}
+
+impl Rival {
+    /// Whether it can do what is compared.
+    pub(super) const fn can(self, subject: Subject) -> bool {
+        match self {
+            // Bare rings carry pings and nothing else.
+            Self::Reflector => matches!(subject, Subject::Echo | Subject::Ping),
+            // It has no timestamps, so the client's ports stay in TIME-WAIT for a minute.
+            Self::Smoltcp => !matches!(subject, Subject::Connect),
+            _ => true,
+        }
+    }
 }
 
 /// What a load is called, and what is asked of it.
