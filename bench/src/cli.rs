@@ -42,6 +42,11 @@ enum Command {
     ServeContender(contender::ServeArgs),
 }
 
+/// Arguments that are right one by one and make no sense together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadArguments(pub(crate) &'static str);
+
 /// Parses the arguments and runs the command; returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -71,7 +76,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wirepath-bench: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<BadArguments>() { 2 } else { 1 })
         }
     }
 }

@@ -107,6 +107,14 @@ fn an_open_loop_asks_as_often_as_it_was_told() {
 }
 
 #[test]
+fn threads_of_a_client_share_the_load_and_their_figures_are_added() {
+    let load = "--client kernel --client-threads 2 --connections 5 --rate 1000";
+    let rows = rows(&format!("latency {load} --seconds 2 --warm-up 0"));
+    let rate = number(&rows[0], "/per_second");
+    assert!((850.0..1_150.0).contains(&rate), "{rate}");
+}
+
+#[test]
 fn idle_connections_are_held_and_weighed() {
     let many = rows("idle --idle 100000 --active 8 --seconds 1");
     let bytes = number(&many[0], "/bytes_each");
@@ -196,6 +204,8 @@ fn wrong_arguments_are_refused_with_exit_code_2() {
         "compare nothing",
         "reflect --queue 3-1",
         "reflect --interface eth9",
+        "mix --depth 2",
+        "latency --client-threads 2",
         "idle --idle 9000000",
     ] {
         let output = bench(arguments);

@@ -2,9 +2,9 @@
 
 mod watch;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use core_affinity::CoreId;
 use hdrhistogram::Histogram;
 use wirepath::netns::{Link, Namespace, Network, Offloads};
@@ -14,7 +14,7 @@ use wirepath_wire::ethernet::MacAddr;
 use crate::contender::{Contender, Place, ServerProcess, Serving, raise_open_files};
 use crate::environment::{Environment, Settings};
 use crate::load::{
-    CONNECTIONS_PER_ADDRESS, Driver, Load, Tally, Task, XdpClient, XdpEnd, drive_kernel,
+    CONNECTIONS_PER_ADDRESS, Driver, Load, Tally, Task, Window, XdpClient, XdpEnd, drive_kernel,
 };
 pub(crate) use watch::Watch;
 
@@ -42,6 +42,8 @@ pub(crate) struct Bed {
     network: Network,
     /// Of server and client; `None` where there is but one.
     cores: [Option<usize>; 2],
+    /// Threads of a client on the kernel's sockets.
+    client_threads: usize,
 }
 
 /// One measurement.
@@ -83,7 +85,19 @@ impl Bed {
             [first, .., last] => [Some(first.id), Some(last.id)],
             _ => [None, None],
         };
-        Ok((Self { network, cores }, environment))
+        let this = Self {
+            network,
+            cores,
+            client_threads: 1,
+        };
+        Ok((this, environment))
+    }
+
+    /// Has a client on the kernel's sockets share its connections among so many threads, on one
+    /// core after the other from the last down. One on our own stack stays one worker: the kernel
+    /// as a server spreads its answers over queues as it likes.
+    pub(crate) const fn set_client_threads(&mut self, threads: usize) {
+        self.client_threads = threads;
     }
 
     /// Has the kernel process what comes for a host's own sockets on the core of that host, and not
@@ -164,8 +178,15 @@ impl Bed {
 
     fn sample(&self, client: ClientKind, load: &Load, serving: &Serving) -> anyhow::Result<Sample> {
         let watch = Watch::start();
-        let driver = Driver::new(*load, Box::new(watch.clone()));
-        let tally = self.drive(client, driver, serving)?;
+        let endpoint = serving.endpoint();
+        let tally = match client {
+            ClientKind::Xdp => {
+                let driver = Driver::new(*load, Some(Box::new(watch.clone())));
+                let end = end(driver.connections());
+                self.on_client(|| XdpClient::open(&end, endpoint, driver)?.drive())?
+            }
+            ClientKind::Kernel => self.drive_threads(load, endpoint, &watch)?,
+        };
         Ok(Sample {
             latencies: tally.latencies().clone(),
             bytes: tally.bytes(),
@@ -176,19 +197,33 @@ impl Bed {
         })
     }
 
-    fn drive(
+    /// Each thread measures its share; their histograms are added.
+    fn drive_threads(
         &self,
-        client: ClientKind,
-        driver: Driver,
-        serving: &Serving,
+        load: &Load,
+        endpoint: SocketAddr,
+        watch: &Watch,
     ) -> anyhow::Result<Tally> {
-        let endpoint = serving.endpoint();
-        self.on_client(|| match client {
-            ClientKind::Kernel => drive_kernel(driver, endpoint),
-            ClientKind::Xdp => {
-                let end = end(driver.connections());
-                XdpClient::open(&end, endpoint, driver)?.drive()
-            }
+        let shares = load.shares(self.client_threads);
+        std::thread::scope(|scope| {
+            let drive = |(number, share): (usize, Load)| {
+                // The machine is watched by one of them.
+                let watch = (number == 0).then(|| Box::new(watch.clone()) as Box<dyn Window>);
+                let core = self.cores[1].map(|last| last.saturating_sub(number));
+                let client = &self.network.client;
+                scope.spawn(move || {
+                    run(client, core, || {
+                        drive_kernel(Driver::new(share, watch), endpoint)
+                    })
+                })
+            };
+            let threads: Vec<_> = shares.into_iter().enumerate().map(drive).collect();
+            let mut tallies = threads.into_iter().map(|thread| {
+                let ended = thread.join().map_err(|_| anyhow!("the client panicked"));
+                ended?
+            });
+            let first = tallies.next().context("no thread has anything to do")??;
+            tallies.try_fold(first, |sum, tally| Ok(sum.plus(&tally?)))
         })
     }
 

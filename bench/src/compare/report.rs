@@ -96,7 +96,7 @@ impl fmt::Display for Report {
             environment.fmt(f)?;
         }
         let receives = if self.rps {
-            "what comes is processed on the receiver's core where the kernel's sockets have it (RPS)"
+            "frames for the kernel's sockets are processed on the receiver's core (RPS)"
         } else {
             "what comes is processed on the sender's core, for all"
         };

@@ -61,7 +61,7 @@ pub(crate) struct Driver {
     opening: usize,
     /// When a connection of one message was asked for.
     began: Vec<Instant>,
-    window: Box<dyn Window>,
+    window: Option<Box<dyn Window>>,
     stage: Stage,
     started: Instant,
     random: fastrand::Rng,
@@ -77,7 +77,8 @@ enum Stage {
 }
 
 impl Driver {
-    pub(crate) fn new(load: Load, window: Box<dyn Window>) -> Self {
+    /// `window` hears when the time that counts begins and ends.
+    pub(crate) fn new(load: Load, window: Option<Box<dyn Window>>) -> Self {
         let clock = MonotonicClock::start();
         Self {
             load,
@@ -116,11 +117,11 @@ impl Driver {
         let (counts, over) = (tally.counts(now), tally.is_over(now));
         if self.stage == Stage::Before && counts {
             self.stage = Stage::Within;
-            self.window.opens();
+            self.window.iter_mut().for_each(|window| window.opens());
         }
         if self.stage == Stage::Within && over {
             self.stage = Stage::After;
-            self.window.closes();
+            self.window.iter_mut().for_each(|window| window.closes());
         }
         over
     }

@@ -90,6 +90,28 @@ impl Mix {
     }
 }
 
+impl Load {
+    /// The same in so many parts, each with its share of connections and rate; with fewer parts
+    /// where there are fewer connections.
+    pub(crate) fn shares(&self, parts: usize) -> Vec<Self> {
+        let parts = parts.clamp(1, self.active.max(1));
+        let share = |all: usize, part: usize| all / parts + usize::from(part < all % parts);
+        let part = |part| Self {
+            connections: share(self.connections, part),
+            active: share(self.active, part),
+            pace: match self.pace {
+                Pace::Open { rate, arrivals } => Pace::Open {
+                    rate: rate * share(self.active, part) as f64 / self.active as f64,
+                    arrivals,
+                },
+                closed @ Pace::Closed { .. } => closed,
+            },
+            ..*self
+        };
+        (0..parts).map(part).collect()
+    }
+}
+
 /// A load.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub(crate) struct Load {

@@ -55,6 +55,14 @@ impl Tally {
         }
     }
 
+    /// Both together.
+    pub(crate) fn plus(mut self, other: &Self) -> Self {
+        // Both have the same bounds, so each value has a place.
+        let _ = self.latencies.add(&other.latencies);
+        self.bytes += other.bytes;
+        self
+    }
+
     /// How long each took, in nanoseconds.
     pub(crate) const fn latencies(&self) -> &Histogram<u64> {
         &self.latencies

@@ -12,6 +12,7 @@ use wirepath_xdp::Interface;
 use super::end::End;
 use super::ping::Way;
 use super::{Args, Reflection, pinger, reflector};
+use crate::cli::BadArguments;
 use crate::queue;
 
 /// Which end of a link between two machines this is.
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args, interface: &str) -> anyhow::Result<String> {
         return Ok(String::new());
     }
     let (Some(to), Some(to_mac)) = (args.card.to, args.card.to_mac) else {
-        bail!("--serve is wanted, or --to with --to-mac");
+        bail!(BadArguments("--serve is wanted, or --to with --to-mac"));
     };
     let way = Way {
         macs: [mac_of(interface)?, to_mac],

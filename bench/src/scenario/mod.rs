@@ -10,11 +10,12 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use wirepath::netns;
 
 use crate::bed::{Bed, ClientKind};
+use crate::cli::BadArguments;
 use crate::contender::Contender;
 use crate::load::{Arrivals, Mix, Task};
 use grid::Grid;
@@ -30,6 +31,10 @@ pub(crate) struct Args {
     /// Whose TCP the client has.
     #[arg(long, value_enum, default_value = "xdp")]
     client: ClientKind,
+    /// Threads of the client, with --client kernel.
+    #[arg(long, value_name = "COUNT", default_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..=256))]
+    client_threads: u32,
     /// Connections at once.
     #[arg(long, value_name = "COUNT", value_delimiter = ',',
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -123,10 +128,11 @@ pub(crate) fn mix(args: MixArgs) -> anyhow::Result<String> {
         churn: f64::from(args.churn) / 100.0,
     };
     let alone = args.args.depth == [1] && args.args.rate.is_empty();
-    anyhow::ensure!(
-        alone,
-        "a mix has one message of each connection under way, and no --rate"
-    );
+    if !alone {
+        bail!(BadArguments(
+            "a mix has one message of each connection under way, and no --rate"
+        ));
+    }
     let mut grid = Grid::of(&args.args, Task::Exchange, 64);
     for load in &mut grid.loads {
         load.mix = Some(mix);
@@ -154,6 +160,12 @@ pub(crate) fn connect(args: Args) -> anyhow::Result<String> {
 }
 
 fn run(args: Args, task: Task, connections: u32) -> anyhow::Result<String> {
+    let alone = args.client_threads == 1 || args.client == ClientKind::Kernel;
+    if !alone {
+        bail!(BadArguments(
+            "only --client kernel has several --client-threads"
+        ));
+    }
     let grid = Grid::of(&args, task, connections);
     run_grid(args, grid)
 }
@@ -167,7 +179,8 @@ fn run_grid(args: Args, grid: Grid) -> anyhow::Result<String> {
 
 fn measure(args: &Args, grid: &Grid) -> anyhow::Result<Report> {
     netns::sweep_stale()?;
-    let (bed, mut environment) = Bed::new("bench", args.mtu, 1)?;
+    let (mut bed, mut environment) = Bed::new("bench", args.mtu, 1)?;
+    bed.set_client_threads(args.client_threads as usize);
     let bar = progress(args.server.len() * grid.loads.len());
     let mut rows = Vec::new();
     for load in &grid.loads {
