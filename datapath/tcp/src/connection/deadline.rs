@@ -38,11 +38,19 @@ impl Connection {
         let _ = self.timers.take_due(Timer::Pacing, now);
         if self.timers.take_due(Timer::Linger, now) {
             match self.state {
-                State::Closed => self.rcv.clear(pool),
+                State::Closed => self.throw_away_unread(pool),
                 State::TimeWait => self.enter_closed(CloseReason::Finished),
                 _ => self.enter_closed(CloseReason::TimedOut),
             }
         }
+    }
+
+    /// Nobody has read what the peer said last, and will not know how it ended.
+    fn throw_away_unread(&mut self, pool: &mut BlockPool) {
+        if self.rcv.unread() > 0 && self.close_reason == CloseReason::Finished {
+            self.close_reason = CloseReason::Unread;
+        }
+        self.rcv.clear(pool);
     }
 
     /// RFC 6298 5.4 to 5.7.

@@ -107,7 +107,7 @@ pub enum CloseReason {
     Refused,
     /// The peer did not answer for the user timeout.
     TimedOut,
-    /// The peer sent text after the application had closed.
+    /// The peer sent text after the application had closed, or that it left unread for too long.
     Unread,
     /// The peer took nothing for too long: RFC 6429.
     Stalled,

@@ -419,6 +419,6 @@ fn text_that_nobody_reads_does_not_keep_what_is_over() {
     pair.run(200_000);
     assert_eq!(pair.server.connection.state(), State::Closed);
     assert_eq!(pair.server.connection.unread(), 0);
-    let end = Event::Closed(CloseReason::Finished);
+    let end = Event::Closed(CloseReason::Unread);
     assert_eq!(pair.server.events.last(), Some(&end));
 }
