@@ -1,9 +1,11 @@
 //! Arguments, and what becomes of them.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use wirepath_xdp::OpenError;
 
 use crate::{compare, contender, goodput, reflect, scenario, stack};
 
@@ -71,12 +73,30 @@ pub fn main() -> ExitCode {
         Command::Stack(args) => stack::run(args),
         Command::ServeContender(args) => contender::serve(&args),
     };
-    let printed = report.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?));
-    match printed {
+    match report.and_then(|text| print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wirepath-bench: {error:#}");
-            ExitCode::from(if error.is::<BadArguments>() { 2 } else { 1 })
+            ExitCode::from(if is_bad_argument(&error) { 2 } else { 1 })
         }
+    }
+}
+
+fn is_bad_argument(error: &anyhow::Error) -> bool {
+    let named = error.downcast_ref::<OpenError>();
+    let unknown = named.is_some_and(|named| {
+        matches!(
+            named,
+            OpenError::NoSuchInterface(_) | OpenError::NoSuchQueue { .. }
+        )
+    });
+    unknown || error.downcast_ref::<BadArguments>().is_some()
+}
+
+/// Prints. Whoever reads may have seen enough.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
     }
 }

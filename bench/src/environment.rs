@@ -43,7 +43,7 @@ pub(crate) struct Environment {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
     /// Where wirepath's XDP program ran: native or skb.
-    pub(crate) xdp_mode: &'static str,
+    pub(crate) xdp_mode: Option<&'static str>,
     /// What the build does: a debug build or one with assertions is slower.
     pub(crate) build: &'static str,
     /// Whether all threads of the measurement ran before those of others.
@@ -74,7 +74,7 @@ impl Environment {
             kernel: format!("{} {}", text(uname.sysname()), text(uname.release())),
             cpu: cpu(),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
-            xdp_mode: "no",
+            xdp_mode: None,
             build: if cfg!(debug_assertions) {
                 "with debug assertions"
             } else {
@@ -90,7 +90,7 @@ impl Environment {
 
     /// Notes what is known only later: where the XDP program of a server runs, and the load.
     pub(crate) fn finish(&mut self, xdp_mode: Option<&'static str>) {
-        self.xdp_mode = xdp_mode.unwrap_or(self.xdp_mode);
+        self.xdp_mode = xdp_mode.or(self.xdp_mode);
         self.load[1] = load();
     }
 }
@@ -171,6 +171,8 @@ fn load() -> String {
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [before, after] = &self.load;
+        let mode = self.xdp_mode.map(|mode| format!(" in {mode} mode"));
+        let mode = mode.unwrap_or_default();
         let priority = if self.real_time {
             "real-time"
         } else {
@@ -178,9 +180,9 @@ impl fmt::Display for Environment {
         };
         writeln!(
             f,
-            "{}, {} cores of {}; wirepath {} on veth in {} mode; {priority} priority; \
-             load {before} before, {after} after",
-            self.kernel, self.cores, self.cpu, self.build, self.xdp_mode
+            "{}, {} cores of {}; wirepath {} on veth{mode}; {priority} priority; load {before} \
+             before, {after} after",
+            self.kernel, self.cores, self.cpu, self.build
         )?;
         let Noise { longest_us, share } = self.noise;
         let governor = self.governor.as_deref().unwrap_or("none to be seen");

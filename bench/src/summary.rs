@@ -36,7 +36,7 @@ impl Summary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
-    /// Half of the spread is less than how far the median is above 1.
+    /// The ratios spread less than their median is above 1.
     Higher,
     /// The same, below 1.
     Lower,
@@ -50,10 +50,11 @@ impl Verdict {
     /// Of the ratios of so many pairs.
     pub(crate) fn of(ratios: &Summary, pairs: usize) -> Self {
         let effect = ratios.median - 1.0;
-        let spread = (ratios.most - ratios.least) / 2.0;
+        let spread = ratios.most - ratios.least;
         if pairs < PAIRS {
             Self::TooFewRuns
-        } else if effect.abs() <= spread {
+        } else if !(spread < effect.abs() && effect.is_finite()) {
+            // Also where a value is none, as of a server that did nothing.
             Self::NoClearDifference
         } else if effect > 0.0 {
             Self::Higher
@@ -89,6 +90,10 @@ mod tests {
         assert_eq!(verdict(&[1.19, 1.20, 1.21]), Verdict::Higher);
         assert_eq!(verdict(&[0.90, 0.92, 0.91]), Verdict::Lower);
         assert_eq!(verdict(&[0.90, 1.02, 1.10]), Verdict::NoClearDifference);
+        let one_lost = [0.90, 1.30, 1.30, 1.35];
+        assert_eq!(verdict(&one_lost), Verdict::NoClearDifference);
+        let nothing = [f64::NAN, f64::INFINITY, f64::INFINITY];
+        assert_eq!(verdict(&nothing), Verdict::NoClearDifference);
         assert_eq!(verdict(&[1.5, 1.5]), Verdict::TooFewRuns);
     }
 }

@@ -2,9 +2,10 @@
 
 mod watch;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use core_affinity::CoreId;
 use hdrhistogram::Histogram;
 use wirepath::netns::{Link, Namespace, Network, Offloads};
@@ -14,7 +15,8 @@ use wirepath_wire::ethernet::MacAddr;
 use crate::contender::{Contender, Place, ServerProcess, Serving, raise_open_files};
 use crate::environment::{Environment, Settings};
 use crate::load::{
-    CONNECTIONS_PER_ADDRESS, Driver, Load, Tally, Task, Window, XdpClient, XdpEnd, drive_kernel,
+    CONNECTIONS_PER_ADDRESS, Driver, Gate, Load, Tally, Task, Window, XdpClient, XdpEnd,
+    drive_kernel,
 };
 pub(crate) use watch::Watch;
 
@@ -37,11 +39,22 @@ pub(crate) enum ClientKind {
     Kernel,
 }
 
+impl fmt::Display for ClientKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Xdp => "xdp",
+            Self::Kernel => "kernel",
+        })
+    }
+}
+
 /// Where measurements are made.
 pub(crate) struct Bed {
     network: Network,
-    /// Of server and client; `None` where there is but one.
-    cores: [Option<usize>; 2],
+    /// Of the server; `None` where there is but one.
+    server_core: Option<usize>,
+    /// Of the client's threads, one after the other: all others, the last one first.
+    client_cores: Vec<usize>,
     /// Threads of a client on the kernel's sockets.
     client_threads: usize,
 }
@@ -54,12 +67,34 @@ pub(crate) struct Sample {
     pub(crate) bytes: u64,
     /// Seconds that count.
     pub(crate) seconds: f64,
-    /// Seconds of processor time that the whole machine took meanwhile.
-    pub(crate) cpu_seconds: f64,
+    /// Seconds of processor time that the whole machine took in a second.
+    pub(crate) cpus: f64,
     /// Bytes that the connections took outside of the client's process, which the server may share.
     pub(crate) memory: f64,
     /// Where the server's XDP program ran, if it had one.
     pub(crate) xdp_mode: Option<&'static str>,
+}
+
+impl Sample {
+    /// Messages or connections a second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.seconds
+    }
+
+    /// Megabits of text a second, one way.
+    pub(crate) fn mbit_per_second(&self) -> f64 {
+        self.bytes as f64 * 8.0 / 1e6 / self.seconds
+    }
+
+    /// Microseconds in which so large a share was answered.
+    pub(crate) fn micros(&self, share: f64) -> f64 {
+        micros(&self.latencies, share)
+    }
+}
+
+/// Microseconds that so large a share of what was measured does not exceed.
+pub(crate) fn micros(nanoseconds: &Histogram<u64>, share: f64) -> f64 {
+    nanoseconds.value_at_quantile(share) as f64 / 1e3
 }
 
 impl Bed {
@@ -81,21 +116,24 @@ impl Bed {
         };
         let environment = Environment::prepare(&network, &settings)?;
         let ids = core_affinity::get_core_ids().unwrap_or_default();
-        let cores = match ids[..] {
-            [first, .., last] => [Some(first.id), Some(last.id)],
-            _ => [None, None],
+        let (server_core, client_cores) = match &ids[..] {
+            [first, others @ ..] if !others.is_empty() => (
+                Some(first.id),
+                others.iter().rev().map(|core| core.id).collect(),
+            ),
+            _ => (None, Vec::new()),
         };
         let this = Self {
             network,
-            cores,
+            server_core,
+            client_cores,
             client_threads: 1,
         };
         Ok((this, environment))
     }
 
-    /// Has a client on the kernel's sockets share its connections among so many threads, on one
-    /// core after the other from the last down. One on our own stack stays one worker: the kernel
-    /// as a server spreads its answers over queues as it likes.
+    /// Has a client on the kernel's sockets share its connections among so many threads. One on
+    /// our own stack stays one worker: kernels spread their answers over queues as they like.
     pub(crate) const fn set_client_threads(&mut self, threads: usize) {
         self.client_threads = threads;
     }
@@ -106,16 +144,18 @@ impl Bed {
     /// # Errors
     /// The kernel has no RPS.
     pub(crate) fn steer_packets(&self) -> anyhow::Result<()> {
-        let [server, client] = self.cores;
+        let (Some(server), Some(client)) = (self.server_core, self.client_core(0)) else {
+            bail!("there is but one core, so nothing can be steered to another");
+        };
         let ends = [
             (&self.network.server, Network::SERVER_INTERFACE, server),
             (&self.network.client, Network::CLIENT_INTERFACE, client),
         ];
         for (namespace, interface, core) in ends {
-            let mask = core.map_or(0, |core| 1_u64 << (core % 64));
+            let mask = cpu_mask(core);
             let write = format!(
                 "for queue in /sys/class/net/{interface}/queues/rx-*; do \
-                 echo {mask:x} > $queue/rps_cpus; done"
+                 echo {mask} > $queue/rps_cpus; done"
             );
             // A shell in the namespace sees its interfaces below /sys; this process does not.
             namespace.tool("sh", &["-e", "-c", &write])?;
@@ -137,9 +177,9 @@ impl Bed {
         let server = contender.start(&Place::In(&self.network.server), &serving)?;
         let xdp_mode = server.xdp_mode();
         let sample = self.sample(client, load, &serving);
-        let stopped = server.stop();
+        // Why a server has failed says more than what its client made of it.
+        let sample = server.stop().and(sample);
         let sample = sample.with_context(|| format!("{contender} as the server"))?;
-        stopped.with_context(|| format!("{contender} as the server"))?;
         Ok(Sample { xdp_mode, ..sample })
     }
 
@@ -157,7 +197,7 @@ impl Bed {
         let server = ServerProcess::start(&self.network.server, contender, &serving)?;
         let xdp_mode = server.xdp_mode();
         let sample = self.sample(client, load, &serving);
-        server.stop()?;
+        let sample = server.stop().and(sample);
         let sample = sample.with_context(|| format!("{contender} as the server"))?;
         Ok(Sample { xdp_mode, ..sample })
     }
@@ -171,7 +211,8 @@ impl Bed {
         Serving {
             address: contender.address(),
             service,
-            core: self.cores[0],
+            core: self.server_core,
+            churns: load.task == Task::Connect || load.mix.is_some(),
             connections: load.connections,
         }
     }
@@ -191,7 +232,7 @@ impl Bed {
             latencies: tally.latencies().clone(),
             bytes: tally.bytes(),
             seconds: load.span.as_secs_f64(),
-            cpu_seconds: watch.cpu_seconds(),
+            cpus: watch.cpus(),
             memory: watch.memory_elsewhere(),
             xdp_mode: None,
         })
@@ -205,15 +246,16 @@ impl Bed {
         watch: &Watch,
     ) -> anyhow::Result<Tally> {
         let shares = load.shares(self.client_threads);
+        let gate = Gate::of(shares.len());
         std::thread::scope(|scope| {
             let drive = |(number, share): (usize, Load)| {
                 // The machine is watched by one of them.
                 let watch = (number == 0).then(|| Box::new(watch.clone()) as Box<dyn Window>);
-                let core = self.cores[1].map(|last| last.saturating_sub(number));
-                let client = &self.network.client;
+                let (core, client, gate) = (self.client_core(number), &self.network.client, &gate);
                 scope.spawn(move || {
                     run(client, core, || {
-                        drive_kernel(Driver::new(share, watch), endpoint)
+                        let driver = Driver::of_several(share, watch, (gate, number as u64));
+                        drive_kernel(driver, endpoint)
                     })
                 })
             };
@@ -227,12 +269,17 @@ impl Bed {
         })
     }
 
+    /// The core of one of the client's threads; several share one where there are fewer.
+    fn client_core(&self, thread: usize) -> Option<usize> {
+        self.client_cores.iter().cycle().nth(thread).copied()
+    }
+
     /// Runs `body` on a thread in the server's namespace, on the server's core.
     pub(crate) fn on_server<T: Send>(
         &self,
         body: impl FnOnce() -> anyhow::Result<T> + Send,
     ) -> anyhow::Result<T> {
-        run(&self.network.server, self.cores[0], body)
+        run(&self.network.server, self.server_core, body)
     }
 
     /// The same at the client.
@@ -240,8 +287,14 @@ impl Bed {
         &self,
         body: impl FnOnce() -> anyhow::Result<T> + Send,
     ) -> anyhow::Result<T> {
-        run(&self.network.client, self.cores[1], body)
+        run(&self.network.client, self.client_core(0), body)
     }
+}
+
+/// A set of one core, as the kernel reads it: words of 32 bits in hex, the highest first.
+fn cpu_mask(core: usize) -> String {
+    let first = format!("{:x}", 1_u32 << (core % 32));
+    first + &",00000000".repeat(core / 32)
 }
 
 fn run<T: Send>(
@@ -266,5 +319,17 @@ fn end(connections: usize) -> XdpEnd {
         interface: Network::CLIENT_INTERFACE.to_owned(),
         mac: MacAddr(Network::CLIENT_MAC),
         addresses: addresses.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_beyond_the_first_words_stand_in_words_of_their_own() {
+        let masks = [0, 5, 31, 32, 71].map(cpu_mask);
+        let expected = ["1", "20", "80000000", "1,00000000", "80,00000000,00000000"];
+        assert_eq!(masks, expected);
     }
 }

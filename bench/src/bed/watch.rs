@@ -3,11 +3,17 @@
 
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::load::Window;
 
 /// Ticks of /proc/stat in a second: USER_HZ, which is the same on every Linux of today.
 const TICKS: f64 = 100.0;
+
+/// How long memory may take to be given back; how long it must be still, and within what.
+const SETTLES_WITHIN: Duration = Duration::from_secs(3);
+const SETTLES_FOR: Duration = Duration::from_millis(50);
+const STILL: f64 = 1e6;
 
 /// Looks at processor time when the time that counts begins and ends, and at memory before and
 /// after the connections are opened.
@@ -16,8 +22,15 @@ pub(crate) struct Watch(Arc<Mutex<Looks>>);
 
 #[derive(Debug, Default)]
 struct Looks {
-    cpu: [f64; 2],
+    cpu: [Cpu; 2],
     memory: [Memory; 2],
+}
+
+/// Seconds of processor time, and when that was.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cpu {
+    seconds: f64,
+    at: Option<Instant>,
 }
 
 /// Bytes that the machine has left, and that this process has.
@@ -28,8 +41,17 @@ struct Memory {
 }
 
 impl Watch {
-    /// Before anything is opened.
+    /// Before anything is opened, once what was there before has given its memory back.
     pub(crate) fn start() -> Self {
+        let (begin, mut before) = (Instant::now(), Memory::now());
+        while begin.elapsed() < SETTLES_WITHIN {
+            std::thread::sleep(SETTLES_FOR);
+            let now = Memory::now();
+            if (now.available - before.available).abs() < STILL {
+                break;
+            }
+            before = now;
+        }
         let looks = Looks {
             memory: [Memory::now(); 2],
             ..Looks::default()
@@ -37,9 +59,16 @@ impl Watch {
         Self(Arc::new(Mutex::new(looks)))
     }
 
-    /// Seconds of processor time of all cores within the time that counts.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
-        self.look(|looks| looks.cpu[1] - looks.cpu[0])
+    /// Seconds of processor time of all cores in a second of the time that counts.
+    pub(crate) fn cpus(&self) -> f64 {
+        self.look(|looks| {
+            let [before, after] = looks.cpu;
+            let span = after
+                .at
+                .zip(before.at)
+                .map(|(after, before)| after - before);
+            (after.seconds - before.seconds) / span.map_or(f64::NAN, |span| span.as_secs_f64())
+        })
     }
 
     /// Bytes that the connections took outside of this process: in a server of its own, and in the
@@ -58,11 +87,11 @@ impl Watch {
 
 impl Window for Watch {
     fn opens(&mut self) {
-        self.look(|looks| (looks.cpu[0], looks.memory[1]) = (cpu(), Memory::now()));
+        self.look(|looks| (looks.cpu[0], looks.memory[1]) = (Cpu::now(), Memory::now()));
     }
 
     fn closes(&mut self) {
-        self.look(|looks| looks.cpu[1] = cpu());
+        self.look(|looks| looks.cpu[1] = Cpu::now());
     }
 }
 
@@ -83,8 +112,13 @@ fn kilobytes(text: &str, name: &str) -> f64 {
     1024.0 * number.unwrap_or(0.0)
 }
 
-fn cpu() -> f64 {
-    busy(&fs::read_to_string("/proc/stat").unwrap_or_default())
+impl Cpu {
+    fn now() -> Self {
+        Self {
+            seconds: busy(&fs::read_to_string("/proc/stat").unwrap_or_default()),
+            at: Some(Instant::now()),
+        }
+    }
 }
 
 /// Seconds of all cores that were neither idle nor waited for a disk.

@@ -5,9 +5,11 @@ mod suite;
 
 use std::time::Duration;
 
+use anyhow::bail;
 use wirepath::netns;
 
 use crate::bed::{Bed, ClientKind, Sample};
+use crate::cli::BadArguments;
 use crate::contender::Contender;
 use crate::load::Load;
 use crate::reflect::{self, Idle, Pings};
@@ -40,11 +42,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// In order, each once.
     fn subjects(&self) -> Vec<Subject> {
-        match self.subjects[..] {
-            [] => Subject::ALL.to_vec(),
-            _ => self.subjects.clone(),
-        }
+        let is_meant =
+            |subject: &Subject| self.subjects.is_empty() || self.subjects.contains(subject);
+        Subject::ALL.into_iter().filter(is_meant).collect()
     }
 
     fn rivals(&self, subject: Subject) -> Vec<Rival> {
@@ -52,8 +54,13 @@ impl Args {
             let goals = subject.goals().iter();
             return goals.map(|goal| goal.rival).collect();
         }
-        let rivals = self.against.iter().copied();
-        rivals.filter(|rival| rival.can(subject)).collect()
+        let mut rivals: Vec<Rival> = Vec::new();
+        for &rival in &self.against {
+            if rival.can(subject) && !rivals.contains(&rival) {
+                rivals.push(rival);
+            }
+        }
+        rivals
     }
 }
 
@@ -62,6 +69,15 @@ impl Args {
 /// # Errors
 /// Not root, or a server does not start.
 pub(crate) fn run(args: Args) -> anyhow::Result<String> {
+    if args
+        .subjects()
+        .iter()
+        .all(|&subject| args.rivals(subject).is_empty())
+    {
+        bail!(BadArguments(
+            "none of --against can do that: bare rings only ping and echo"
+        ));
+    }
     netns::guarded(move || {
         netns::sweep_stale()?;
         let report = measure(&args)?;

@@ -45,7 +45,7 @@ impl Match {
         let ratio = Summary::of(ratios);
         let cpus = |side: usize| {
             let shares = pairs.iter().map(|pair| &pair[side]);
-            Summary::of(shares.map(|sample| sample.cpu_seconds / sample.seconds)).median
+            Summary::of(shares.map(|sample| sample.cpus)).median
         };
         let mut goals = subject.goals().iter().copied();
         Self {
@@ -63,7 +63,7 @@ impl Match {
         }
     }
 
-    /// The ratio, where it says more than its spread.
+    /// The ratio, where it says more than its spread; and where a goal is judged by it.
     fn ratio(&self) -> String {
         let Summary {
             median,
@@ -72,6 +72,9 @@ impl Match {
         } = self.ratio;
         match self.verdict {
             Verdict::Higher | Verdict::Lower => format!("{median:.2} ({least:.2} to {most:.2})"),
+            Verdict::NoClearDifference if self.goal.is_some() => {
+                format!("unclear ({least:.2} to {most:.2})")
+            }
             unclear => unclear.words().to_owned(),
         }
     }
@@ -80,12 +83,17 @@ impl Match {
         let Some(Goal { ratio, .. }) = self.goal else {
             return "-".to_owned();
         };
-        let (sign, reached) = if self.metric.is_rate() {
-            (">=", self.ratio.median >= ratio)
+        let Summary { least, most, .. } = self.ratio;
+        let (sign, all, none) = if self.metric.is_rate() {
+            (">=", least >= ratio, most < ratio)
         } else {
-            ("<=", self.ratio.median <= ratio)
+            ("<=", most <= ratio, least > ratio)
         };
-        let reached = if reached { "reached" } else { "missed" };
+        let reached = match (all, none) {
+            (true, _) => "reached",
+            (_, true) => "missed",
+            _ => "unclear",
+        };
         format!("{sign} {ratio:.2}: {reached}")
     }
 }

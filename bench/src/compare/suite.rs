@@ -21,12 +21,11 @@ pub(super) enum Metric {
 
 impl Metric {
     pub(super) fn of(self, sample: &Sample) -> f64 {
-        let micros = |share| sample.latencies.value_at_quantile(share) as f64 / 1e3;
         match self {
-            Self::PerSecond => sample.latencies.len() as f64 / sample.seconds,
-            Self::Mbit => sample.bytes as f64 * 8.0 / 1e6 / sample.seconds,
-            Self::P50 => micros(0.5),
-            Self::P99 => micros(0.99),
+            Self::PerSecond => sample.per_second(),
+            Self::Mbit => sample.mbit_per_second(),
+            Self::P50 => sample.micros(0.5),
+            Self::P99 => sample.micros(0.99),
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Serving {
     pub(crate) core: Option<usize>,
     /// Connections at once, about.
     pub(crate) connections: usize,
+    /// Whether they are closed, and others opened.
+    pub(crate) churns: bool,
 }
 
 impl Serving {
@@ -110,28 +112,30 @@ impl Contender {
     /// Why it does not start.
     pub(crate) fn start(self, place: &Place<'_>, serving: &Serving) -> anyhow::Result<Running> {
         let (service, core, endpoint) = (serving.service, serving.core, serving.endpoint());
-        let epoll = |spins| {
-            let listener = place.run(|| thread::open_listener(endpoint))??;
-            let server = move |ends: &_| epoll::Server::new(listener, service)?.run(spins, ends);
-            ServerThread::start(core, server)
-        };
-        let uring = |spins| {
-            let listener = place.run(|| thread::open_listener(endpoint))??;
-            let server =
-                move |ends: &_| uring::UringServer::new(listener, service)?.run(spins, ends);
-            ServerThread::start(core, server)
-        };
+        let listener = || place.run(|| thread::open_listener(endpoint))?;
         Ok(match self {
             Self::Wirepath => {
                 let settings = WirepathSettings::fast(serving);
                 Running::Wirepath(WirepathServer::start(place, &settings)?)
             }
-            Self::Epoll => Running::Thread(epoll(false)?),
-            Self::EpollSpin => Running::Thread(epoll(true)?),
-            Self::Uring => Running::Thread(uring(false)?),
-            Self::UringSpin => Running::Thread(uring(true)?),
+            Self::Epoll | Self::EpollSpin => {
+                let (listener, spins) = (listener()?, self == Self::EpollSpin);
+                let run = move |ends: &_| epoll::Server::new(listener, service)?.run(spins, ends);
+                Running::Thread(ServerThread::start(core, run)?)
+            }
+            Self::Uring | Self::UringSpin => {
+                let (listener, spins) = (listener()?, self == Self::UringSpin);
+                let run =
+                    move |ends: &_| uring::UringServer::new(listener, service)?.run(spins, ends);
+                Running::Thread(ServerThread::start(core, run)?)
+            }
             Self::Smoltcp => {
-                let what = (service, serving.connections);
+                let spare = if serving.churns {
+                    serving.connections + 64
+                } else {
+                    0
+                };
+                let what = (service, serving.connections + spare);
                 let queue = || queue::open_one(Network::SERVER_INTERFACE, 0, &[endpoint.ip()]);
                 let queue = place.run(queue)??;
                 let server =

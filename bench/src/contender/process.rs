@@ -35,6 +35,7 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<String> {
         service: Service::Echo,
         core: args.core,
         connections: args.connections,
+        churns: false,
     };
     raise_open_files();
     let server = args.contender.start(&Place::Here, &serving)?;
@@ -45,12 +46,18 @@ pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<String> {
     Ok(String::new())
 }
 
-/// Each connection of the kernel is an open file.
+/// Each connection of the kernel is an open file: as many as root may have, or else as are allowed.
 pub(crate) fn raise_open_files() {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let current = maximum;
-    // Where it stays too low, `accept` says so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open").unwrap_or_default();
+    let most = most.trim().parse().ok();
+    let allowed = getrlimit(Resource::Nofile).maximum;
+    for limit in [most, allowed] {
+        let (current, maximum) = (limit, limit);
+        // Where it stays too low, whoever opens one too many says so.
+        if limit.is_some() && setrlimit(Resource::Nofile, Rlimit { current, maximum }).is_ok() {
+            return;
+        }
+    }
 }
 
 /// A running one; dropping it kills it.

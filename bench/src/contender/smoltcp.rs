@@ -20,8 +20,6 @@ use crate::queue::Hold;
 
 /// Bytes of each buffer of a connection: as much as windows without a scale offer.
 const BUFFER: usize = 65_535;
-/// Connections that may come beside those that are expected.
-const SPARE: usize = 64;
 const BATCH: usize = 64;
 const LINK_HEADER: usize = 14;
 const PREFIX: u8 = 24;
@@ -107,7 +105,7 @@ impl SmolServer {
     pub(super) fn new(
         (device, hold): (XdpDevice, Hold),
         endpoint: SocketAddr,
-        (service, connections): (Service, usize),
+        (service, sockets): (Service, usize),
     ) -> Self {
         let mut queue = Queue {
             device: RefCell::new(device),
@@ -131,7 +129,7 @@ impl SmolServer {
             clock,
             _hold: hold,
         };
-        for _ in 0..connections + SPARE {
+        for _ in 0..sockets {
             let buffer = || SocketBuffer::new(vec![0; BUFFER]);
             let mut socket = Socket::new(buffer(), buffer());
             socket.set_nagle_enabled(false);

@@ -97,7 +97,13 @@ impl UringServer {
     fn on_accepted(&mut self, result: RawFd) -> anyhow::Result<()> {
         self.accept()?;
         if result < 0 {
-            return Ok(());
+            let error = std::io::Error::from_raw_os_error(-result);
+            let passes = [libc::ECONNABORTED, libc::EINTR, libc::EAGAIN].contains(&-result);
+            return if passes {
+                Ok(())
+            } else {
+                Err(error).context("cannot accept")
+            };
         }
         // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
         let socket = unsafe { OwnedFd::from_raw_fd(result) };

@@ -1,6 +1,8 @@
 //! The load as a client carries it out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -64,8 +66,30 @@ pub(crate) struct Driver {
     window: Option<Box<dyn Window>>,
     stage: Stage,
     started: Instant,
+    /// Whether all connections are open; and those of the other threads.
+    is_ready: bool,
+    gate: Gate,
+    seed: u64,
     random: fastrand::Rng,
     failure: Option<String>,
+}
+
+/// Opens when all threads that share a load are there: then their time begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(Arc<AtomicUsize>);
+
+impl Gate {
+    pub(crate) fn of(threads: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(threads)))
+    }
+
+    fn enter(&self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
 }
 
 /// Where the measurement stands.
@@ -77,8 +101,17 @@ enum Stage {
 }
 
 impl Driver {
-    /// `window` hears when the time that counts begins and ends.
+    /// A driver that is alone. `window` hears when the time that counts begins and ends.
     pub(crate) fn new(load: Load, window: Option<Box<dyn Window>>) -> Self {
+        Self::of_several(load, window, (&Gate::of(1), 0))
+    }
+
+    /// The `number`th of those that meet at a gate.
+    pub(crate) fn of_several(
+        load: Load,
+        window: Option<Box<dyn Window>>,
+        (gate, number): (&Gate, u64),
+    ) -> Self {
         let clock = MonotonicClock::start();
         Self {
             load,
@@ -92,7 +125,10 @@ impl Driver {
             window,
             stage: Stage::Before,
             started: clock.now(),
-            random: fastrand::Rng::with_seed(SEED),
+            is_ready: false,
+            gate: gate.clone(),
+            seed: SEED + number,
+            random: fastrand::Rng::with_seed(SEED + number),
             failure: None,
         }
     }
@@ -105,6 +141,9 @@ impl Driver {
     pub(crate) fn is_over(&mut self, now: Instant) -> bool {
         if self.failure.is_some() {
             return true;
+        }
+        if self.is_ready && self.measured.is_none() && self.gate.is_open() {
+            self.begin();
         }
         let Some((tally, _)) = &self.measured else {
             let each = PATIENCE_EACH.mul_f64(self.load.connections as f64);
@@ -143,17 +182,17 @@ impl Driver {
         self.to_open.push_front(connection);
     }
 
-    pub(crate) fn on_open(&mut self, connection: usize) -> Next {
+    pub(crate) fn on_open(&mut self, connection: usize) {
         self.opening -= 1;
         if self.load.task == Task::Connect {
             self.ask(connection, self.began[connection]);
-        } else if self.has_churn() && self.begun() {
+        } else if self.has_churn() && self.measured.is_some() {
             self.ask(connection, self.clock.now());
         }
-        if self.measured.is_none() && self.may_begin() {
-            self.begin();
+        if !self.is_ready && self.may_begin() {
+            self.is_ready = true;
+            self.gate.enter();
         }
-        Next::Send
     }
 
     /// Whether the requests may begin: with connections for each message they are the requests.
@@ -166,7 +205,7 @@ impl Driver {
         let start = self.clock.now();
         match Tally::new(start, self.load.warm_up, self.load.span) {
             Ok(tally) => {
-                let schedule = Schedule::new(start, self.load.pace, self.load.active, SEED);
+                let schedule = Schedule::new(start, self.load.pace, self.load.active, self.seed);
                 self.measured = Some((tally, schedule));
                 self.begins = true;
             }
@@ -244,23 +283,18 @@ impl Driver {
             return Next::Send;
         };
         tally.note_bytes(now, text.len());
-        let (mut answers, mut asks) = (0_usize, 0_usize);
+        let churn = self.load.mix.map_or(0.0, |mix| mix.churn);
+        let mut asks = 0_usize;
         while let Some(due) = exchange.next_answered() {
             tally.note_done(now, due);
-            answers += 1;
+            let done = self.load.task == Task::Connect || self.random.f64() < churn;
+            if done {
+                return Next::Close;
+            }
             asks += usize::from(schedule.on_answer(now, connection));
-        }
-        if answers > 0 && self.is_done_with_connection() {
-            return Next::Close;
         }
         (0..asks).for_each(|_| self.ask(connection, now));
         Next::Send
-    }
-
-    /// Whether a connection that got its answer is closed.
-    fn is_done_with_connection(&mut self) -> bool {
-        let churn = self.load.mix.map_or(0.0, |mix| mix.churn);
-        self.load.task == Task::Connect || churn > 0.0 && self.random.f64() < churn
     }
 
     /// A connection is gone. One that was closed as it should is followed by another; the others
@@ -277,26 +311,36 @@ impl Driver {
         }
     }
 
-    fn begun(&self) -> bool {
-        self.measured.is_some()
-    }
-
     /// Nothing more can be measured.
     pub(crate) fn fail(&mut self, why: String) {
         self.failure.get_or_insert(why);
     }
 
-    /// What was measured.
+    /// What was measured. Requests without an answer count as having taken until the end, in an
+    /// open loop all, else those that waited longer than any that was answered.
     ///
     /// # Errors
-    /// Why it failed.
+    /// Why it failed, or that nothing was done in the time that counts.
     pub(crate) fn finish(self) -> anyhow::Result<Tally> {
         if let Some(failure) = self.failure {
             bail!("{failure}");
         }
-        match self.measured {
-            Some((tally, _)) => Ok(tally),
-            None => bail!("it ended before all connections were open"),
+        let Some((mut tally, _)) = self.measured else {
+            bail!("it ended before all connections were open");
+        };
+        let is_open_loop = matches!(self.load.pace, Pace::Open { .. });
+        let longer_than = if is_open_loop {
+            0
+        } else {
+            tally.latencies().max()
+        };
+        for due in self.exchanges.iter().flat_map(Exchange::unanswered) {
+            tally.note_unanswered(due, longer_than);
         }
+        let bulk = matches!(self.load.task, Task::Upload | Task::Download);
+        if bulk && tally.bytes() == 0 || !bulk && tally.latencies().is_empty() {
+            bail!("nothing was answered in the time that counts");
+        }
+        Ok(tally)
     }
 }

@@ -45,6 +45,11 @@ impl Exchange {
         right
     }
 
+    /// When the requests that have no whole answer were due.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = Instant> + '_ {
+        self.open.iter().map(|&(due, _)| due)
+    }
+
     /// When the next request whose answer is whole was due.
     pub(crate) fn next_answered(&mut self) -> Option<Instant> {
         let &(due, end) = self.open.front()?;

@@ -87,7 +87,10 @@ impl KernelClient {
         };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = net::socket_with(family, SocketType::STREAM, flags, None);
-        let fd = fd.context("cannot make a socket")?;
+        let fd = fd.context(
+            "cannot make a socket; each connection takes an open file at the client and one at \
+             the server, and `ulimit -Hn` tells how many there may be",
+        )?;
         sockopt::set_tcp_nodelay(&fd, true)?;
         let connected = net::connect(&fd, &self.server);
         if let Err(error) = connected

@@ -12,7 +12,7 @@ mod xdp;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use driver::{Driver, Window};
+pub(crate) use driver::{Driver, Gate, Window};
 pub(crate) use kernel::drive as drive_kernel;
 pub(crate) use pattern::Pattern;
 pub(crate) use tally::Tally;
@@ -90,6 +90,24 @@ impl Mix {
     }
 }
 
+/// A load.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(crate) struct Load {
+    pub(crate) task: Task,
+    pub(crate) connections: usize,
+    /// The first so many of them have something to say; the others are held open.
+    pub(crate) active: usize,
+    /// Bytes of a message.
+    pub(crate) size: u64,
+    /// Messages and connections that differ; else all are alike.
+    pub(crate) mix: Option<Mix>,
+    pub(crate) pace: Pace,
+    /// Before what counts.
+    pub(crate) warm_up: Duration,
+    /// What counts.
+    pub(crate) span: Duration,
+}
+
 impl Load {
     /// The same in so many parts, each with its share of connections and rate; with fewer parts
     /// where there are fewer connections.
@@ -110,22 +128,4 @@ impl Load {
         };
         (0..parts).map(part).collect()
     }
-}
-
-/// A load.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub(crate) struct Load {
-    pub(crate) task: Task,
-    pub(crate) connections: usize,
-    /// The first so many of them have something to say; the others are held open.
-    pub(crate) active: usize,
-    /// Bytes of a message.
-    pub(crate) size: u64,
-    /// Messages and connections that differ; else all are alike.
-    pub(crate) mix: Option<Mix>,
-    pub(crate) pace: Pace,
-    /// Before what counts.
-    pub(crate) warm_up: Duration,
-    /// What counts.
-    pub(crate) span: Duration,
 }

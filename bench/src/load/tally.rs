@@ -48,6 +48,15 @@ impl Tally {
         }
     }
 
+    /// What was to begin at `due` was never done. It took until the end at least, which counts if
+    /// that is longer than so many nanoseconds.
+    pub(crate) fn note_unanswered(&mut self, due: Instant, longer_than: u64) {
+        let nanos = self.until.since(due).as_nanos() as u64;
+        if nanos > longer_than {
+            self.latencies.saturating_record(nanos);
+        }
+    }
+
     /// So many bytes of text have gone one way.
     pub(crate) fn note_bytes(&mut self, now: Instant, bytes: usize) {
         if self.counts(now) {
@@ -92,8 +101,14 @@ mod tests {
             tally.note_bytes(at(now), 10);
         }
         assert_eq!((tally.latencies().len(), tally.bytes()), (2, 20));
+        tally.note_unanswered(at(2_995), tally.latencies().max());
+        assert_eq!(tally.latencies().len(), 2, "shorter than others took");
         let ten = 10_000_000;
         assert!(tally.latencies().equivalent(tally.latencies().max(), ten));
+        tally.note_unanswered(at(2_995), 0);
+        tally.note_unanswered(at(2_500), 10_000_000);
+        let longest = tally.latencies().max();
+        assert!(tally.latencies().equivalent(longest, 500_000_000));
         assert!(tally.is_over(at(3_000)) && !tally.is_over(at(2_999)));
     }
 }

@@ -110,7 +110,10 @@ impl XdpClient {
                 .get(connection / CONNECTIONS_PER_ADDRESS)
                 .copied();
             let ends = (source, self.server);
-            let seat = Seat(Some(connection));
+            let seat = Seat {
+                number: Some(connection),
+                closed: false,
+            };
             match self.worker.connect(now, ends, tcp(), seat) {
                 Ok(tuple) => self.tuples[connection] = Some(tuple),
                 Err(OpenError::NeighborUnknown) => {
@@ -174,9 +177,12 @@ fn tcp() -> Config {
     }
 }
 
-/// The number of a connection, as its session.
+/// The number of a connection, as its session, and whether we have closed it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seat(Option<usize>);
+struct Seat {
+    number: Option<usize>,
+    closed: bool,
+}
 
 struct Client {
     driver: Driver,
@@ -199,32 +205,36 @@ impl App for Client {
     type Session = Seat;
 
     fn on_open(&mut self, socket: &mut Socket<'_>, seat: &mut Seat) {
-        if let Some(connection) = seat.0 {
+        if let Some(connection) = seat.number {
             self.driver.on_open(connection);
             self.send(socket, connection);
         }
     }
 
     fn on_text(&mut self, socket: &mut Socket<'_>, seat: &mut Seat, text: &[u8]) -> usize {
-        if let Some(connection) = seat.0 {
+        if let Some(connection) = seat.number {
             match self.driver.on_text(connection, text) {
                 Next::Send => self.send(socket, connection),
-                Next::Close => socket.shutdown(),
+                Next::Close => {
+                    seat.closed = true;
+                    socket.shutdown();
+                }
             }
         }
         text.len()
     }
 
     fn on_writable(&mut self, socket: &mut Socket<'_>, seat: &mut Seat) {
-        if let Some(connection) = seat.0 {
+        if let Some(connection) = seat.number {
             self.send(socket, connection);
         }
     }
 
     fn on_closed(&mut self, _: &Tuple, seat: &mut Seat, reason: CloseReason) {
-        if let Some(connection) = seat.0 {
+        if let Some(connection) = seat.number {
             let end = match reason {
-                CloseReason::Finished => Ended::AsMeant,
+                CloseReason::Finished if seat.closed => Ended::AsMeant,
+                CloseReason::Finished => Ended::ByServer,
                 broken => Ended::Broken(broken.name()),
             };
             self.driver.on_closed(connection, end);

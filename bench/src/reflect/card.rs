@@ -1,12 +1,15 @@
 //! Reflecting between two machines, over their network cards.
 
 use std::net::Ipv4Addr;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use wirepath::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use wirepath::runtime::{self, HostFacts};
 use wirepath_stack::clock::MonotonicClock;
 use wirepath_wire::ethernet::MacAddr;
+use wirepath_wire::ip;
 use wirepath_xdp::Interface;
 
 use super::end::End;
@@ -41,49 +44,84 @@ impl Card {
     }
 }
 
+/// Whoever ends a reflector is content with what it did.
+fn end_at_a_signal(ends: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut interrupt, mut terminate) = {
+        let _inside = tokio.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    std::thread::spawn(move || {
+        tokio.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        ends.store(true, Ordering::Relaxed);
+    });
+    Ok(())
+}
+
 /// Serves or measures, and answers what there is to print.
 ///
 /// # Errors
 /// Not root, the interface is in use, or nothing comes back.
 pub(super) fn run(args: &Args, interface: &str) -> anyhow::Result<String> {
     let here = args.card.address.context("--address is wanted")?;
-    let queues = args.queues(Interface::find(interface)?.queues());
-    let open = |queues: &[u32]| queue::open(interface, queues, &[here.into()]);
+    let found = Interface::find(interface)?;
+    let queues = args.queues(found.queues());
+    let facts = look(&found)?;
+    if !ip::is_unicast(here.into()) || facts.addresses.contains(&here.into()) {
+        bail!(BadArguments(
+            "--address must be one that no kernel has, of a single host"
+        ));
+    }
     if args.card.serve {
-        let (devices, hold) = open(&queues)?;
+        let (devices, hold) = queue::open(interface, &queues, &[here.into()])?;
         eprintln!(
             "reflecting at {here} on {interface} in {} mode; Ctrl-C ends it",
             hold.mode()
         );
         let all = devices.into_iter().map(End::new).collect();
-        reflector::reflect(all, None, (args.idle, &AtomicBool::new(false)))?;
+        let ends = Arc::new(AtomicBool::new(false));
+        end_at_a_signal(Arc::clone(&ends))?;
+        reflector::reflect(all, None, (args.idle, &ends))?;
         return Ok(String::new());
     }
     let (Some(to), Some(to_mac)) = (args.card.to, args.card.to_mac) else {
         bail!(BadArguments("--serve is wanted, or --to with --to-mac"));
     };
     let way = Way {
-        macs: [mac_of(interface)?, to_mac],
+        macs: [
+            facts
+                .mac
+                .with_context(|| format!("{interface} is no Ethernet"))?,
+            to_mac,
+        ],
         addresses: [here, to],
         port: 0,
     };
     args.table(&queues, |queue, pings| -> anyhow::Result<Reflection> {
-        let (mut devices, _hold) = open(&[queue])?;
-        let mut end = End::new(devices.pop().context("one queue was asked for")?);
+        let (device, hold) = queue::open_one(interface, queue, &[here.into()])?;
+        let mut end = End::new(device);
         let clock = MonotonicClock::start();
         let port = pinger::find_home(&mut end, &way, clock);
         let port = port.with_context(|| format!("queue {queue} of {interface}"))?;
-        pinger::ping(end, (&Way { port, ..way }, pings), clock)
+        pinger::ping((end, hold.mode()), (&Way { port, ..way }, pings), clock)
     })
 }
 
-fn mac_of(interface: &str) -> anyhow::Result<MacAddr> {
-    let found = Interface::find(interface)?;
+fn look(interface: &Interface) -> anyhow::Result<HostFacts> {
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mac = tokio.block_on(runtime::look(&found))?.mac;
-    mac.with_context(|| format!("{interface} has no Ethernet address"))
+    Ok(tokio.block_on(runtime::look(interface))?)
 }
 
 fn parse_mac(text: &str) -> Result<MacAddr, String> {

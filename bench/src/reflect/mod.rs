@@ -21,7 +21,7 @@ use wirepath_wire::ethernet::MacAddr;
 
 pub(crate) use pinger::Reflection;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, micros};
 use crate::queue;
 use crate::scenario::progress;
 use card::Card;
@@ -128,15 +128,19 @@ impl Args {
 /// # Errors
 /// Not root, or nothing comes back.
 pub(crate) fn run(args: Args) -> anyhow::Result<String> {
+    if let Some(interface) = args.card.interface() {
+        return card::run(&args, interface);
+    }
     netns::guarded(move || {
-        if let Some(interface) = args.card.interface() {
-            return card::run(&args, interface);
-        }
         netns::sweep_stale()?;
         let queues = args.queues(1);
         let count = queues.iter().max().map_or(1, |last| last + 1);
-        let (bed, environment) = Bed::new("reflect", 1_500, count)?;
-        let lines = args.table(&queues, |queue, pings| measure(&bed, queue, pings))?;
+        let (bed, mut environment) = Bed::new("reflect", 1_500, count)?;
+        let lines = args.table(&queues, |queue, pings| {
+            let reflection = measure(&bed, queue, pings)?;
+            environment.finish(Some(reflection.mode));
+            Ok(reflection)
+        })?;
         Ok(environment.to_string() + &lines)
     })
 }
@@ -164,14 +168,13 @@ pub(crate) fn measure(bed: &Bed, queue: u32, pings: &Pings) -> anyhow::Result<Re
         });
         let pinged = bed.on_client(|| {
             let here = [Network::OWNED_V4.into()];
-            let (device, _hold) = queue::open_one(Network::CLIENT_INTERFACE, queue, &here)?;
-            pinger::ping(End::new(device), (&way, pings), clock)
+            let (device, hold) = queue::open_one(Network::CLIENT_INTERFACE, queue, &here)?;
+            pinger::ping((End::new(device), hold.mode()), (&way, pings), clock)
         });
         ends.store(true, Ordering::Relaxed);
         let served = server.join().map_err(|_| anyhow!("the reflector panicked"));
-        let reflection = pinged?;
         served?.context("the reflector failed")?;
-        Ok(reflection)
+        pinged
     })
 }
 
@@ -200,7 +203,9 @@ fn line(queue: u32, pings: &Pings, reflection: &Reflection) -> String {
 }
 
 fn spread(histogram: &Histogram<u64>) -> String {
-    let micros = |share| histogram.value_at_quantile(share) as f64 / 1e3;
-    let texts = SHARES.map(|share| format!("{:.2}", micros(share)));
+    if histogram.is_empty() {
+        return "-".to_owned();
+    }
+    let texts = SHARES.map(|share| format!("{:.2}", micros(histogram, share)));
     texts.join(" / ")
 }

@@ -32,7 +32,9 @@ pub(crate) struct Reflection {
     /// What entering the kernel takes, of the turns that sent something.
     pub(crate) kernel: Histogram<u64>,
     pub(crate) lost: u64,
-    pub(crate) cpu_seconds: f64,
+    pub(crate) cpus: f64,
+    /// Where the pinger's XDP program ran.
+    pub(crate) mode: &'static str,
 }
 
 impl Reflection {
@@ -42,9 +44,9 @@ impl Reflection {
             latencies: self.tally.latencies().clone(),
             bytes: self.tally.bytes(),
             seconds: span.as_secs_f64(),
-            cpu_seconds: self.cpu_seconds,
+            cpus: self.cpus,
             memory: 0.0,
-            xdp_mode: None,
+            xdp_mode: Some(self.mode),
         }
     }
 }
@@ -57,7 +59,10 @@ struct Pinger<'a> {
     tally: Tally,
     stages: [Histogram<u64>; 3],
     kernel: Histogram<u64>,
+    /// Numbers of the next ping that is sent, and of the next that may come back: a queue keeps the
+    /// order, so what is left out is lost.
     next: u64,
+    expected: u64,
     under_way: usize,
     heard: Instant,
     lost: u64,
@@ -97,7 +102,7 @@ pub(super) fn find_home(end: &mut End, way: &Way, clock: MonotonicClock) -> anyh
 /// # Errors
 /// Nothing comes back, or the interface is gone.
 pub(super) fn ping(
-    end: End,
+    (end, mode): (End, &'static str),
     (way, pings): (&Way, &Pings),
     clock: MonotonicClock,
 ) -> anyhow::Result<Reflection> {
@@ -112,18 +117,20 @@ pub(super) fn ping(
         stages: [histogram()?, histogram()?, histogram()?],
         kernel: histogram()?,
         next: 1,
+        expected: 1,
         under_way: 0,
         heard: now,
         lost: 0,
     };
     let mut watch = Watch::start();
-    let cpu_seconds = pinger.run(&mut watch)?;
+    let cpus = pinger.run(&mut watch)?;
     Ok(Reflection {
         tally: pinger.tally,
         stages: pinger.stages,
         kernel: pinger.kernel,
         lost: pinger.lost,
-        cpu_seconds,
+        cpus,
+        mode,
     })
 }
 
@@ -134,7 +141,7 @@ impl Pinger<'_> {
             let now = self.clock.now();
             if self.tally.is_over(now) {
                 watch.closes();
-                return Ok(watch.cpu_seconds());
+                return Ok(watch.cpus());
             }
             if !counts && self.tally.counts(now) {
                 counts = true;
@@ -169,12 +176,16 @@ impl Pinger<'_> {
             tally,
             stages,
             next,
+            expected,
             ..
         } = self;
-        end.turn(|bytes| {
-            let Some(stamps) = ping::read(bytes) else {
+        let mut lost = 0;
+        let turn = end.turn(|bytes| {
+            let Some(stamps) = ping::read(bytes).filter(|it| it.number >= *expected) else {
                 return false;
             };
+            lost += stamps.number - *expected;
+            *expected = stamps.number + 1;
             let now = clock.now();
             tally.note_done(now, Instant::from_nanos(stamps.sent));
             if tally.counts(now) && stamps.came > 0 {
@@ -185,15 +196,23 @@ impl Pinger<'_> {
             }
             ping::write(bytes, way, pings.text, &begin(next, now));
             true
-        })
+        });
+        self.lost += lost;
+        let gone = lost as usize + turn.refused;
+        self.under_way = self.under_way.saturating_sub(gone);
+        turn.received
     }
 
     fn fill_up(&mut self) {
         while self.under_way < self.pings.in_flight {
             let stamps = begin(&mut self.next, self.clock.now());
             let (way, text) = (self.way, self.pings.text);
-            self.end
+            let sent = self
+                .end
                 .send(|bytes| ping::write(bytes, way, text, &stamps));
+            if !sent {
+                return;
+            }
             self.under_way += 1;
         }
     }
@@ -206,6 +225,7 @@ impl Pinger<'_> {
         }
         if silence > PATIENCE {
             self.lost += std::mem::take(&mut self.under_way) as u64;
+            self.expected = self.next;
             self.heard = now;
         }
         Ok(())

@@ -27,7 +27,7 @@ pub(super) fn reflect(
         let mut received = 0;
         for end in &mut all {
             let came = time();
-            received += end.turn(|bytes| {
+            let turn = end.turn(|bytes| {
                 let Some(mut stamps) = ping::read(bytes) else {
                     return false;
                 };
@@ -36,6 +36,7 @@ pub(super) fn reflect(
                 ping::stamp(bytes, &stamps);
                 true
             });
+            received += turn.received;
             end.device.flush()?;
         }
         if received == 0 && idle == Idle::Sleep {

@@ -46,8 +46,14 @@ fn paces(args: &Args) -> Vec<Pace> {
     if !args.rate.is_empty() {
         return open.collect();
     }
-    let thinking = args.depth.iter().flat_map(|&depth| {
-        args.think.iter().map(move |&think| Pace::Closed {
+    let or = |numbers: &[u64], default| match numbers {
+        [] => vec![default],
+        _ => numbers.to_vec(),
+    };
+    let depths: Vec<u64> = args.depth.iter().copied().map(u64::from).collect();
+    let thinks = or(&args.think, 0);
+    let thinking = or(&depths, 1).into_iter().flat_map(|depth| {
+        thinks.iter().map(move |&think| Pace::Closed {
             depth: depth as usize,
             think: Duration::from_micros(think),
         })
@@ -58,13 +64,10 @@ fn paces(args: &Args) -> Vec<Pace> {
 /// A load in a few words.
 pub(super) fn describe(load: &Load) -> String {
     let Load {
-        task,
-        connections,
-        size,
-        ..
+        task, connections, ..
     } = load;
     let what = match task {
-        Task::Exchange | Task::Connect => format!("{task} of {size} B"),
+        Task::Exchange | Task::Connect => format!("{task} of {} B", bytes(load)),
         Task::Upload | Task::Download => task.to_string(),
     };
     format!("{what}, {connections} connections, {}", pace(&load.pace))
@@ -76,5 +79,14 @@ pub(super) fn pace(pace: &Pace) -> String {
         Pace::Closed { depth, think } if think.is_zero() => format!("depth {depth}"),
         Pace::Closed { depth, think } => format!("depth {depth}, think {think:?}"),
         Pace::Open { rate, .. } => format!("{rate:.0}/s"),
+    }
+}
+
+/// Bytes of the messages.
+pub(super) fn bytes(load: &Load) -> String {
+    match (load.task, load.mix) {
+        (Task::Upload | Task::Download, _) => "-".to_owned(),
+        (_, Some(mix)) => format!("{}-{}", mix.least, load.size),
+        (_, None) => load.size.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::grid;
 use super::report::{Report, Row};
-use crate::load::Pace;
+use crate::load::{Load, Pace};
 use crate::plot::{Axis, Plot, Series, escape};
 
 const STYLE: &str = "body{font:14px sans-serif;margin:2em;max-width:1100px}\
@@ -70,10 +70,16 @@ fn latency_by_load(report: &Report) -> Plot {
     let mut series = Vec::new();
     for (place, name) in [(0, "p50"), (2, "p99")] {
         let points = |row: &Row| match (row.load.pace, row.latency_us) {
-            (Pace::Open { rate, .. }, Some(latency)) => Some((rate, latency[place])),
+            (Pace::Open { rate, .. }, Some(latency)) => {
+                let Load {
+                    connections, size, ..
+                } = row.load;
+                let alike = format!("{name}, {connections} connections, {size} B");
+                latency[place].map(|micros| (alike, (rate, micros)))
+            }
             _ => None,
         };
-        series.extend(by_server(report, name, points));
+        series.extend(lines(report, points));
     }
     Plot {
         title: "Latency against load".to_owned(),
@@ -85,27 +91,38 @@ fn latency_by_load(report: &Report) -> Plot {
 
 /// Messages a second over the connections.
 fn scaling(report: &Report) -> Plot {
-    let points = |row: &Row| Some((row.load.connections as f64, row.per_second));
+    let bulk = report.rows.iter().all(|row| row.latency_us.is_none());
+    let value = |row: &Row| {
+        if bulk {
+            row.mbit_per_second
+        } else {
+            row.per_second
+        }
+    };
+    let points = |row: &Row| {
+        let alike = format!(
+            "{} B, {}",
+            grid::bytes(&row.load),
+            grid::pace(&row.load.pace)
+        );
+        Some((alike, (row.load.connections as f64, value(row))))
+    };
     Plot {
         title: "Scaling with connections".to_owned(),
         x: Axis::logarithmic("connections"),
-        y: Axis::linear("a second"),
-        series: by_server(report, "", points),
+        y: Axis::linear(if bulk { "Mbit/s" } else { "a second" }),
+        series: lines(report, points),
     }
 }
 
-/// A line for each server that has more than one point.
-fn by_server(
-    report: &Report,
-    what: &str,
-    point: impl Fn(&Row) -> Option<(f64, f64)>,
-) -> Vec<Series> {
+/// A line for each server and all that is alike, where that has more than one point.
+fn lines(report: &Report, point: impl Fn(&Row) -> Option<(String, (f64, f64))>) -> Vec<Series> {
     let mut series: Vec<Series> = Vec::new();
     for row in &report.rows {
-        let name = format!("{} {what}", row.server).trim().to_owned();
-        let Some(point) = point(row) else {
+        let Some((alike, point)) = point(row) else {
             continue;
         };
+        let name = format!("{}, {alike}", row.server);
         match series.iter_mut().find(|series| series.name == name) {
             Some(series) => series.points.push(point),
             None => series.push(Series {
@@ -120,5 +137,8 @@ fn by_server(
             .iter()
             .any(|point| point.0 != series.points[0].0)
     });
+    for line in &mut series {
+        line.points.sort_by(|one, other| one.0.total_cmp(&other.0));
+    }
     series
 }

@@ -82,16 +82,16 @@ fn measure(args: &IdleArgs) -> anyhow::Result<Report> {
             bar.set_message(format!("{server}, {idle} idle"));
             let sample = bed.measure_apart(server, ClientKind::Xdp, &load(args, idle))?;
             environment.finish(sample.xdp_mode);
-            let micros = |share| sample.latencies.value_at_quantile(share) as f64 / 1e3;
             let all = idle + args.active;
             rows.push(Row {
                 server,
                 idle,
                 active: args.active,
-                per_second: sample.latencies.len() as f64 / sample.seconds,
-                p50_us: micros(0.5),
-                p99_us: micros(0.99),
-                bytes_each: (all >= TELLING).then(|| sample.memory / f64::from(all)),
+                per_second: sample.per_second(),
+                p50_us: sample.micros(0.5),
+                p99_us: sample.micros(0.99),
+                bytes_each: Some(sample.memory / f64::from(all))
+                    .filter(|bytes| all >= TELLING && *bytes > 0.0),
             });
             bar.inc(1);
         }

@@ -6,7 +6,8 @@ mod html;
 mod idle;
 mod report;
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wirepath::netns;
 
 use crate::bed::{Bed, ClientKind};
-use crate::cli::BadArguments;
+use crate::cli::{BadArguments, print};
 use crate::contender::Contender;
 use crate::load::{Arrivals, Mix, Task};
 use grid::Grid;
@@ -43,24 +44,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", value_delimiter = ',', default_value = "64",
         value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     size: Vec<u64>,
-    /// Messages of a connection that wait for their answers.
-    #[arg(long, value_name = "COUNT", value_delimiter = ',', default_value = "1",
+    /// Messages of a connection that wait for their answers [default: 1].
+    #[arg(long, value_name = "COUNT", value_delimiter = ',',
         value_parser = clap::value_parser!(u32).range(1..=4_096))]
     depth: Vec<u32>,
-    /// Microseconds between an answer and the next message of its connection.
-    #[arg(long, value_name = "MICROSECONDS", value_delimiter = ',', default_value = "0",
+    /// Microseconds between an answer and the next message of its connection [default: 0].
+    #[arg(long, value_name = "MICROSECONDS", value_delimiter = ',',
         value_parser = clap::value_parser!(u64).range(..=60_000_000))]
     think: Vec<u64>,
     /// Messages a second, of all connections together, whatever the server does; their latency is
-    /// from when they were due. Instead of --depth and --think.
+    /// from when they were due.
     #[arg(long, value_name = "PER_SECOND", value_delimiter = ',',
+        conflicts_with_all = ["depth", "think"],
         value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: Vec<u32>,
     /// How messages of a --rate follow each other.
     #[arg(long, value_enum, default_value = "poisson")]
     arrivals: Arrivals,
     /// Largest packet of the link, in bytes.
-    #[arg(long, default_value = "1500", value_parser = clap::value_parser!(u32).range(576..=9_000))]
+    #[arg(long, default_value = "1500",
+        value_parser = clap::value_parser!(u32).range(1_280..=9_000))]
     mtu: u32,
     /// Seconds that count, of each measurement.
     #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -70,6 +73,17 @@ pub(crate) struct Args {
     warm_up: u64,
     #[command(flatten)]
     output: Output,
+}
+
+impl Args {
+    /// Refuses what says when messages are sent, for `why`.
+    fn must_not_pace(&self, why: &'static str) -> anyhow::Result<()> {
+        if self.depth.is_empty() && self.think.is_empty() && self.rate.is_empty() {
+            return Ok(());
+        }
+        Err(anyhow::Error::new(BadArguments(why))
+            .context("--depth, --think and --rate are too many"))
+    }
 }
 
 /// Where the results go.
@@ -127,10 +141,11 @@ pub(crate) fn mix(args: MixArgs) -> anyhow::Result<String> {
         least: args.least,
         churn: f64::from(args.churn) / 100.0,
     };
-    let alone = args.args.depth == [1] && args.args.rate.is_empty();
-    if !alone {
+    args.args
+        .must_not_pace("a mix has one message of each connection under way")?;
+    if args.args.size.iter().any(|&size| size < args.least) {
         bail!(BadArguments(
-            "a mix has one message of each connection under way, and no --rate"
+            "--least is the shortest message, and --size the longest"
         ));
     }
     let mut grid = Grid::of(&args.args, Task::Exchange, 64);
@@ -160,40 +175,70 @@ pub(crate) fn connect(args: Args) -> anyhow::Result<String> {
 }
 
 fn run(args: Args, task: Task, connections: u32) -> anyhow::Result<String> {
-    let alone = args.client_threads == 1 || args.client == ClientKind::Kernel;
-    if !alone {
-        bail!(BadArguments(
-            "only --client kernel has several --client-threads"
-        ));
+    match task {
+        Task::Exchange => {}
+        Task::Connect => {
+            args.must_not_pace("a connection for each message has one message under way")?;
+        }
+        Task::Upload | Task::Download => {
+            args.must_not_pace("text without end has no messages")?;
+        }
     }
     let grid = Grid::of(&args, task, connections);
     run_grid(args, grid)
 }
 
 fn run_grid(args: Args, grid: Grid) -> anyhow::Result<String> {
+    if args.client_threads > 1 && args.client != ClientKind::Kernel {
+        bail!(BadArguments(
+            "only --client kernel has several --client-threads"
+        ));
+    }
     netns::guarded(move || {
-        let report = measure(&args, &grid)?;
-        args.output.write(&report)
+        // What cannot be written to is better known before than after hours.
+        let files = args.output.open()?;
+        let (report, failures) = measure(&args, &grid)?;
+        let text = args.output.write(&report, files)?;
+        if failures.is_empty() {
+            return Ok(text);
+        }
+        if !report.rows.is_empty() {
+            print(&text)?;
+        }
+        bail!("{}", failures.join("; "))
     })
 }
 
-fn measure(args: &Args, grid: &Grid) -> anyhow::Result<Report> {
+/// What was measured, and what could not be.
+fn measure(args: &Args, grid: &Grid) -> anyhow::Result<(Report, Vec<String>)> {
     netns::sweep_stale()?;
-    let (mut bed, mut environment) = Bed::new("bench", args.mtu, 1)?;
+    let (mut bed, environment) = Bed::new("bench", args.mtu, 1)?;
     bed.set_client_threads(args.client_threads as usize);
     let bar = progress(args.server.len() * grid.loads.len());
-    let mut rows = Vec::new();
+    let mut failures = Vec::new();
+    let mut report = Report {
+        environment,
+        mtu: args.mtu,
+        client_threads: args.client_threads,
+        rows: Vec::new(),
+    };
     for load in &grid.loads {
         for &server in &args.server {
             bar.set_message(format!("{server}, {}", grid::describe(load)));
-            let sample = bed.measure(server, args.client, load)?;
-            environment.finish(sample.xdp_mode);
-            rows.push(Row::new(server, args.client, load, &sample));
+            match bed.measure(server, args.client, load) {
+                Ok(sample) => {
+                    report.environment.finish(sample.xdp_mode);
+                    report
+                        .rows
+                        .push(Row::new(server, args.client, load, &sample));
+                }
+                Err(error) => failures.push(format!("{error:#}")),
+            }
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    Ok(Report { environment, rows })
+    Ok((report, failures))
 }
 
 /// A bar on standard error, with the time that is left.
@@ -209,17 +254,38 @@ pub(crate) fn progress(steps: usize) -> ProgressBar {
     bar
 }
 
+/// The files that results go to.
+struct Files {
+    csv: Option<File>,
+    html: Option<File>,
+}
+
 impl Output {
-    /// Writes the files that were asked for, and answers what there is to print.
-    fn write(&self, report: &Report) -> anyhow::Result<String> {
-        let save = |path: &PathBuf, text: String| {
-            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    fn open(&self) -> anyhow::Result<Files> {
+        let open = |path: &Option<PathBuf>| {
+            let Some(path) = path else {
+                return Ok(None);
+            };
+            let file = File::create(path);
+            file.map(Some)
+                .with_context(|| format!("cannot write {}", path.display()))
         };
-        if let Some(path) = &self.csv {
-            save(path, report.csv())?;
+        Ok(Files {
+            csv: open(&self.csv)?,
+            html: open(&self.html)?,
+        })
+    }
+
+    /// Writes the files that were asked for, and answers what there is to print.
+    fn write(&self, report: &Report, files: Files) -> anyhow::Result<String> {
+        let Files { csv, html } = files;
+        if let Some(mut file) = csv {
+            file.write_all(report.csv().as_bytes())
+                .context("cannot write the --csv file")?;
         }
-        if let Some(path) = &self.html {
-            save(path, html::page(report))?;
+        if let Some(mut file) = html {
+            file.write_all(html::page(report).as_bytes())
+                .context("cannot write the --html file")?;
         }
         if self.json {
             return Ok(serde_json::to_string_pretty(report)? + "\n");

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::grid;
-use crate::bed::{ClientKind, Sample};
+use crate::bed::{ClientKind, Sample, micros};
 use crate::contender::Contender;
 use crate::environment::Environment;
 use crate::load::{Load, Task};
@@ -25,6 +25,10 @@ pub(crate) const QUANTILES: [(&str, f64); 6] = [
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) environment: Environment,
+    /// Largest packet of the link, in bytes.
+    pub(super) mtu: u32,
+    /// Threads of a client on the kernel's sockets.
+    pub(super) client_threads: u32,
     pub(super) rows: Vec<Row>,
 }
 
@@ -38,8 +42,8 @@ pub(super) struct Row {
     pub(super) per_second: f64,
     /// Megabits of text a second, one way.
     pub(super) mbit_per_second: f64,
-    /// Microseconds, by [`QUANTILES`]; `None` where nothing is asked.
-    pub(super) latency_us: Option<[f64; 6]>,
+    /// Microseconds, by [`QUANTILES`]; `None` where nothing is asked, or too little to tell.
+    pub(super) latency_us: Option<[Option<f64>; 6]>,
     /// Processor seconds of the whole machine in a second.
     pub(super) cpus: f64,
     /// Share of the requests, and the microseconds in which they were answered.
@@ -55,10 +59,10 @@ impl Row {
             server,
             client,
             load: *load,
-            per_second: latencies.len() as f64 / sample.seconds,
-            mbit_per_second: sample.bytes as f64 * 8.0 / 1e6 / sample.seconds,
-            latency_us: asks.then(|| QUANTILES.map(|(_, share)| micros(latencies, share))),
-            cpus: sample.cpu_seconds / sample.seconds,
+            per_second: sample.per_second(),
+            mbit_per_second: sample.mbit_per_second(),
+            latency_us: asks.then(|| QUANTILES.map(|(_, share)| told(sample, share))),
+            cpus: sample.cpus,
             curve: curve(latencies),
         }
     }
@@ -67,21 +71,31 @@ impl Row {
         let Load {
             task,
             connections,
-            size,
             pace,
             ..
         } = &self.load;
         let mut cells = vec![
             self.server.to_string(),
+            self.client.to_string(),
             task.to_string(),
             connections.to_string(),
-            size.to_string(),
-            grid::pace(pace),
-            format!("{:.0}", self.per_second),
+            grid::bytes(&self.load),
+            if self.latency_us.is_some() {
+                grid::pace(pace)
+            } else {
+                "-".to_owned()
+            },
+            match self.latency_us {
+                Some(_) => format!("{:.0}", self.per_second),
+                None => "-".to_owned(),
+            },
             format!("{:.1}", self.mbit_per_second),
         ];
         cells.extend(match self.latency_us {
-            Some(latency) => latency.map(|micros| format!("{micros:.1}")),
+            Some(latency) => latency.map(|micros| match micros {
+                Some(micros) => format!("{micros:.1}"),
+                None => "-".to_owned(),
+            }),
             None => QUANTILES.map(|_| "-".to_owned()),
         });
         cells.push(format!("{:.2}", self.cpus));
@@ -89,8 +103,11 @@ impl Row {
     }
 }
 
-fn micros(latencies: &Histogram<u64>, share: f64) -> f64 {
-    latencies.value_at_quantile(share) as f64 / 1e3
+/// A share of which at least one message was outside, or all.
+fn told(sample: &Sample, share: f64) -> Option<f64> {
+    let count = sample.latencies.len() as f64;
+    let tells = count >= 1.0 && (share >= 1.0 || (1.0 - share) * count >= 1.0);
+    tells.then(|| sample.micros(share))
 }
 
 /// Points that show the tail: each as far from 1 as half of the one before.
@@ -105,7 +122,7 @@ fn curve(latencies: &Histogram<u64>) -> Vec<(f64, f64)> {
 
 impl Report {
     fn heads() -> Vec<String> {
-        let mut heads: Vec<String> = ["server", "task", "connections", "bytes", "pace"]
+        let mut heads: Vec<String> = ["server", "client", "task", "connections", "bytes", "pace"]
             .map(str::to_owned)
             .to_vec();
         heads.extend(["per s".to_owned(), "Mbit/s".to_owned()]);

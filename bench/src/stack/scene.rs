@@ -46,6 +46,8 @@ pub struct Scene {
     now: Instant,
     worker: Worker<MemoryDevice, Services>,
     peers: Vec<Peer>,
+    /// Time that frames which came alone have taken.
+    taken: Duration,
 }
 
 impl Scene {
@@ -91,6 +93,7 @@ impl Scene {
             now: START,
             worker,
             peers: Vec::with_capacity(connections),
+            taken: Duration::ZERO,
         };
         scene.open_more(Service::Echo, connections);
         scene
@@ -213,10 +216,18 @@ impl Scene {
     #[inline(never)]
     fn counted_deliver(&mut self, frame: &[u8]) {
         self.now = self.now + TURN;
+        let began = std::time::Instant::now();
         if let Some(device) = self.worker.device_mut(0) {
             device.deliver(frame);
         }
         self.turn();
+        self.taken += began.elapsed();
+    }
+
+    /// The time that the stack took to open and close connections.
+    #[must_use]
+    pub const fn taken(&self) -> Duration {
+        self.taken
     }
 }
 

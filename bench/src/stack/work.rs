@@ -116,10 +116,10 @@ impl Play {
             }
             Work::OpenAndClose => {
                 let number = self.active.end;
-                let began = Instant::now();
+                let before = self.scene.taken();
                 let peer = self.scene.open(Service::Echo, number);
                 self.scene.close(peer);
-                (1, began.elapsed())
+                (1, self.scene.taken() - before)
             }
             Work::Timer => self.time_out(),
         }

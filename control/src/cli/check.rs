@@ -5,7 +5,7 @@ mod nic;
 use std::fmt::Write as _;
 
 use wirepath_bpf::{SteerError, Steering};
-use wirepath_xdp::{Interface, Options, Settings, XdpDevice};
+use wirepath_xdp::{Interface, OpenError, Options, Settings, XdpDevice};
 
 use super::Failure;
 use super::servers::print;
@@ -123,7 +123,8 @@ fn rights(interface: &Interface) -> Finding {
                 "rights",
                 "the XDP program loads, AF_XDP sockets open".to_owned(),
             ),
-            Err(error) => bad("rights", error.to_string()),
+            Err(error @ OpenError::NoPrivilege { .. }) => bad("rights", error.to_string()),
+            Err(error) => bad("kernel", error.to_string()),
         },
         Err(error @ SteerError::NoPrivilege { .. }) => bad("rights", error.to_string()),
         Err(error) => bad("kernel", error.to_string()),

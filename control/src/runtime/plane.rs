@@ -247,7 +247,7 @@ impl ControlPlane {
             };
             listening.insert(endpoint, entry);
         }
-        let told = self.tell_listen(listening, endpoint).await;
+        let told = self.tell_listen(listening, endpoint, free).await;
         let done = match told {
             Ok(()) => self
                 .steering
@@ -318,11 +318,13 @@ impl ControlPlane {
     }
 
     /// Has every worker listen at `endpoint` as it stands in `listening`; connections go on. One
-    /// that does not answer does not keep the others from hearing of it.
+    /// that does not answer does not keep the others from hearing of it. `free` is a number that
+    /// nobody had: what its listener does is counted from zero.
     pub(super) async fn tell_listen(
         &self,
         listening: &ByEndpoint,
         endpoint: SocketAddr,
+        free: ListenerId,
     ) -> Result<(), AskError> {
         let Some(entry) = listening.get(&endpoint) else {
             return Ok(());
@@ -331,6 +333,9 @@ impl ControlPlane {
         let mut told = Ok(());
         for worker in &self.workers {
             let listen = move |_, worker: &mut super::mailbox::Served| {
+                if id == free {
+                    worker.begin_tally(id);
+                }
                 worker.app_mut().set(id, service);
                 worker.listen(Endpoint::from(endpoint), id, tcp);
             };

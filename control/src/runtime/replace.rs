@@ -150,6 +150,6 @@ impl ControlPlane {
         if let Some(entry) = listening.get_mut(&endpoint) {
             entry.become_of(settings, free);
         }
-        Ok(self.tell_listen(listening, endpoint).await?)
+        Ok(self.tell_listen(listening, endpoint, free).await?)
     }
 }

@@ -134,11 +134,12 @@ fn seat(
 }
 
 /// The card's way to deal frames out as the worker of `seat` sees it; `None` for a hash that we do
-/// not know.
+/// not know, or where it is nobody's home.
 fn home(rss: &xdp::Rss, seat: &Seat) -> Option<Rss> {
     let mine = |queue: &u32| seat.devices.iter().any(|device| device.queue() == *queue);
-    let home = rss.indirection.iter().map(mine).collect();
-    (rss.hash == xdp::TOEPLITZ).then(|| Rss::new(rss.key.clone(), home))?
+    let home: Vec<bool> = rss.indirection.iter().map(mine).collect();
+    let is_known = rss.hash == xdp::TOEPLITZ && rss.hashes_ports;
+    (is_known && home.contains(&true)).then(|| Rss::new(rss.key.clone(), home))?
 }
 
 /// Flows of a worker at most, of any kind.

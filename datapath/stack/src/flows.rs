@@ -153,9 +153,12 @@ impl<S> Flows<S> {
         found.map(|&packed| FlowRef::unpack(packed))
     }
 
-    /// Whether a new connection of ours may have this tuple.
-    pub(crate) fn find_place(&self, now: Instant, tuple: &Tuple) -> Place {
+    /// Whether a new connection of ours may have this tuple; `stamped` if it offers timestamps.
+    pub(crate) fn find_place(&self, now: Instant, tuple: &Tuple, stamped: bool) -> Place {
         let left = |number| {
+            if !stamped {
+                return None;
+            }
             let flow = self.time_wait.get(number)?;
             let end = flow.time_wait.makes_way(now)?;
             Some(Place::Left(number, end))

@@ -79,15 +79,17 @@ impl Listeners {
         if self.tallies.len() <= number {
             self.tallies.resize(number + 1, Tally::default());
         }
-        // A number is given again, once nobody has it.
-        if !self.by_endpoint.contains_key(&endpoint) {
-            let held = self.tallies[number].held;
-            self.tallies[number] = Tally {
-                held,
+        self.by_endpoint.insert(endpoint, listener);
+    }
+
+    /// What a listener of this number does is counted from zero.
+    pub(crate) fn begin_tally(&mut self, id: ListenerId) {
+        if let Some(tally) = self.tallies.get_mut(usize::from(id.0)) {
+            *tally = Tally {
+                held: tally.held,
                 ..Tally::default()
             };
         }
-        self.by_endpoint.insert(endpoint, listener);
     }
 
     /// Accepts no more. Whether it did.

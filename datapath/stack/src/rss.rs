@@ -35,23 +35,31 @@ impl Rss {
 
     /// The hash of a segment from the peer: its source comes first.
     fn hash(&self, tuple: &Tuple) -> u32 {
-        let mut input = Input {
-            bytes: [0; INPUT_MAX],
-            len: 0,
-        };
-        input.push_address(tuple.remote.address);
-        input.push_address(tuple.local.address);
-        input.push(&tuple.remote.port.to_be_bytes());
-        input.push(&tuple.local.port.to_be_bytes());
-        self.toeplitz(input.bytes())
+        let Tuple { local, remote } = tuple;
+        let ports = u32::from(remote.port) << 16 | u32::from(local.port);
+        match (remote.address, local.address) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let addresses = [from.octets(), to.octets()];
+                self.toeplitz(addresses.as_flattened(), ports)
+            }
+            (from, to) => {
+                let octets = |address| match address {
+                    IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+                    IpAddr::V6(v6) => v6.octets(),
+                };
+                self.toeplitz([octets(from), octets(to)].as_flattened(), ports)
+            }
+        }
     }
 
     /// The window slides over the key, bit by bit, and counts where the input has a one.
-    fn toeplitz(&self, input: &[u8]) -> u32 {
+    fn toeplitz(&self, addresses: &[u8], ports: u32) -> u32 {
+        let ports = ports.to_be_bytes();
+        let input = addresses.iter().chain(&ports);
         let (first, rest) = self.key.split_at(WINDOW / 8);
         let mut window = first.iter().fold(0, |w, &byte| w << 8 | u32::from(byte));
         let mut hash = 0;
-        for (byte, next) in input.iter().zip(rest) {
+        for (byte, next) in input.zip(rest) {
             for bit in (0..8).rev() {
                 if byte >> bit & 1 == 1 {
                     hash ^= window;
@@ -60,33 +68,6 @@ impl Rss {
             }
         }
         hash
-    }
-}
-
-/// What is hashed: two addresses and two ports.
-struct Input {
-    bytes: [u8; INPUT_MAX],
-    len: usize,
-}
-
-impl Input {
-    fn push_address(&mut self, address: IpAddr) {
-        match address {
-            IpAddr::V4(v4) => self.push(&v4.octets()),
-            IpAddr::V6(v6) => self.push(&v6.octets()),
-        }
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if let Some(room) = self.bytes.get_mut(self.len..end) {
-            room.copy_from_slice(bytes);
-            self.len = end;
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 

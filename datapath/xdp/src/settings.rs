@@ -4,6 +4,7 @@ use crate::interface::{Interface, Query};
 
 const ETHTOOL_GCOALESCE: u32 = 0x0e;
 const ETHTOOL_GRINGPARAM: u32 = 0x10;
+const ETHTOOL_GRXFH: u32 = 0x29;
 const ETHTOOL_GFLAGS: u32 = 0x25;
 const ETHTOOL_GGRO: u32 = 0x2b;
 const ETHTOOL_GRSSH: u32 = 0x46;
@@ -11,6 +12,10 @@ const ETHTOOL_GRSSH: u32 = 0x46;
 /// `ETH_FLAG_RXVLAN` and `ETH_FLAG_LRO`.
 const FLAG_RXVLAN: u32 = 1 << 8;
 const FLAG_LRO: u32 = 1 << 15;
+
+const TCP_V4_FLOW: u32 = 0x01;
+/// `RXH_IP_SRC`, `RXH_IP_DST`, `RXH_L4_B_0_1` and `RXH_L4_B_2_3`.
+const FOUR_FIELDS: u64 = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7;
 
 /// Words of the indirection table and the key together, at most.
 const RSS_WORDS: usize = 4096;
@@ -66,6 +71,8 @@ pub struct Rss {
     pub key: Vec<u8>,
     /// The queue of each remainder of the hash.
     pub indirection: Vec<u32>,
+    /// Whether addresses and ports of TCP go into the hash as they are.
+    pub hashes_ports: bool,
 }
 
 impl Settings {
@@ -134,6 +141,14 @@ struct RssParameters {
     config: [u32; RSS_WORDS],
 }
 
+/// The begin of `struct ethtool_rxnfc`, which is all that this command has.
+#[repr(C)]
+struct FlowHash {
+    command: u32,
+    flow: u32,
+    fields: u64,
+}
+
 fn value(query: &Query, command: u32) -> u32 {
     let mut value = Value { command, data: 0 };
     query.ethtool(&mut value).map_or(0, |()| value.data)
@@ -173,6 +188,16 @@ fn coalescing(query: &Query) -> Option<Coalescing> {
     })
 }
 
+/// Whether all four of addresses and ports of TCP over IPv4 are hashed.
+fn hashes_ports(query: &Query) -> bool {
+    let mut found = FlowHash {
+        command: ETHTOOL_GRXFH,
+        flow: TCP_V4_FLOW,
+        fields: 0,
+    };
+    query.ethtool(&mut found).is_some() && found.fields == FOUR_FIELDS
+}
+
 /// Asked twice: the kernel wants to be told the very sizes that it tells first.
 fn rss(query: &Query) -> Option<Rss> {
     let mut found = RssParameters {
@@ -197,6 +222,7 @@ fn rss(query: &Query) -> Option<Rss> {
     let (indirection, key) = found.config.split_at(words);
     let key = key[..key_words].iter().flat_map(|word| word.to_ne_bytes());
     Some(Rss {
+        hashes_ports: found.transform == 0 && hashes_ports(query),
         hash: match found.hash {
             1 => TOEPLITZ,
             2 => "XOR",
@@ -218,6 +244,7 @@ mod tests {
         assert_eq!(size_of::<RingParameters>(), 36);
         assert_eq!(size_of::<CoalescingParameters>(), 92);
         assert_eq!(size_of::<RssParameters>(), 24 + 4 * RSS_WORDS);
+        assert_eq!(size_of::<FlowHash>(), 16);
     }
 
     #[test]

@@ -198,6 +198,7 @@ mod tests {
             hash: "Toeplitz",
             key: vec![7; 40],
             indirection: [0, 1, 2, 3].repeat(32),
+            hashes_ports: true,
         };
         let text = "Toeplitz, a key of 40 bytes, 128 entries to queues 0,1,2,3";
         assert_eq!(rss(&found).text, text);

@@ -63,16 +63,19 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(trouble) = args.saved {
         traces.retain(|trace| trace.trouble.as_deref() == Some(trouble.name()));
     }
-    let text = if args.json {
-        serde_json::to_string_pretty(&traces)? + "\n"
-    } else if let Some(peer) = args.peer {
-        let trace = best(&traces).ok_or_else(|| {
-            anyhow!("nothing is known of a connection with {peer}; it may be too long ago")
-        })?;
-        export(trace, args)?;
-        timeline::text(trace)
-    } else {
-        list(&traces)
+    let text = match args.peer {
+        None if args.json => serde_json::to_string_pretty(&traces)? + "\n",
+        None => list(&traces),
+        Some(peer) => {
+            let trace = best(&traces).ok_or_else(|| {
+                anyhow!("nothing is known of a connection with {peer}; it may be too long ago")
+            })?;
+            export(trace, args)?;
+            match args.json {
+                true => serde_json::to_string_pretty(&traces)? + "\n",
+                false => timeline::text(trace),
+            }
+        }
     };
     print(&text)?;
     Ok(())

@@ -295,11 +295,17 @@ fn a_connection_of_ours_takes_the_place_of_one_in_time_wait_once_timestamps_tell
 
 #[test]
 fn without_timestamps_time_wait_keeps_its_tuple() {
-    let mut lab = lab();
-    let (ours, _) = closed_by_us(&mut lab, false);
-    lab.pass(1_000);
-    let again = lab.worker.open(lab.now, ours, Config::default(), ());
-    assert_eq!(again, Err(OpenError::InUse));
+    for old_has_them in [false, true] {
+        let mut lab = lab();
+        let (ours, _) = closed_by_us(&mut lab, old_has_them);
+        lab.pass(1_000);
+        let config = Config {
+            timestamps: !old_has_them,
+            ..Config::default()
+        };
+        let again = lab.worker.open(lab.now, ours, config, ());
+        assert_eq!(again, Err(OpenError::InUse), "{old_has_them}");
+    }
 }
 
 #[test]

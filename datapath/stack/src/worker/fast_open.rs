@@ -57,6 +57,7 @@ impl<D: Device, A: App> Worker<D, A> {
         };
         let syn = Event::segment(Direction::In, &segment.header, segment.payload.len());
         self.note(now, number, syn);
+        self.count_text(number, (0, 0));
         self.counters.fast_opens += 1;
         self.enter(State::SynReceived);
         if !received.text.is_empty() {

@@ -198,6 +198,11 @@ impl<D: Device, A: App> Worker<D, A> {
         self.listeners.close(endpoint)
     }
 
+    /// Counts from zero what a listener of this number does: it may have been another's before.
+    pub fn begin_tally(&mut self, listener: ListenerId) {
+        self.listeners.begin_tally(listener);
+    }
+
     /// What a listener has and did since it began to listen.
     #[must_use]
     pub fn tally(&self, listener: ListenerId) -> Tally {

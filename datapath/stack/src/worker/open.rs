@@ -27,10 +27,14 @@ pub enum OpenError {
     /// The local address is not one of this host.
     #[error("the local address is not one of this host")]
     BadLocal,
-    /// Every source port is taken by a connection to this peer, or by one in TIME-WAIT.
-    #[error("every source port is taken by a connection to this peer, or by one in TIME-WAIT")]
+    /// Every source port is taken by a connection to this peer, or by one in TIME-WAIT that does
+    /// not make way.
+    #[error(
+        "every source port is taken by a connection to this peer, or by one in TIME-WAIT that does \
+         not make way"
+    )]
     NoPort,
-    /// There is a connection with this tuple, or one in TIME-WAIT.
+    /// There is a connection with this tuple, or one in TIME-WAIT that does not make way.
     #[error("a connection with these addresses and ports exists already")]
     InUse,
     /// The link-layer address of the next hop is not known yet; it was asked for.
@@ -65,7 +69,10 @@ impl<D: Device, A: App> Worker<D, A> {
         let together = self.together.as_ref();
         let judge = |port| {
             let tuple = tuple_from(port);
-            let taken = matches!(flows.find_place(now, &tuple), Place::Taken);
+            let taken = matches!(
+                flows.find_place(now, &tuple, config.timestamps),
+                Place::Taken
+            );
             match taken || listeners.find(&tuple.local).is_some() {
                 true => Fitness::Taken,
                 false if together.is_none_or(|all| all.brings_home(&tuple)) => Fitness::Home,
@@ -112,7 +119,7 @@ impl<D: Device, A: App> Worker<D, A> {
         if self.local(&local).is_none() {
             return Err(OpenError::BadLocal);
         }
-        let place = self.flows.find_place(now, &tuple);
+        let place = self.flows.find_place(now, &tuple, config.timestamps);
         if matches!(place, Place::Taken) {
             return Err(OpenError::InUse);
         }

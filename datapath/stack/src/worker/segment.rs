@@ -49,7 +49,8 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let before = flow.connection.state();
-        let counts = *flow.connection.counts();
+        let counts = flow.connection.counts();
+        let (came, went) = (counts.bytes_received, counts.bytes_acked);
         let Received {
             text,
             dropped,
@@ -61,12 +62,7 @@ impl<D: Device, A: App> Worker<D, A> {
             None if reply.is_none() => flow.link = arrival.link,
             None => {}
         }
-        let after = flow.connection.counts();
-        let came = after.bytes_received - counts.bytes_received;
-        let went = after.bytes_acked - counts.bytes_acked;
-        self.counters.text_in += came;
-        self.counters.text_out += went;
-        self.listeners.count_text(flow.listener, came, went);
+        self.count_text(number, (came, went));
         if !text.is_empty() {
             self.show_text(now, number, text);
         }
@@ -75,6 +71,18 @@ impl<D: Device, A: App> Worker<D, A> {
             self.reply(&Envelope::of(arrival), &header);
         }
         self.serve(now, number, before);
+    }
+
+    /// Counts the text of a connection beyond what had come and gone before.
+    pub(super) fn count_text(&mut self, number: u32, (came, went): (u64, u64)) {
+        let Some(flow) = self.flows.open.get(number) else {
+            return;
+        };
+        let counts = flow.connection.counts();
+        let (came, went) = (counts.bytes_received - came, counts.bytes_acked - went);
+        self.counters.text_in += came;
+        self.counters.text_out += went;
+        self.listeners.count_text(flow.listener, came, went);
     }
 
     fn on_half_open(
