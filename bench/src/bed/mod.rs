@@ -102,11 +102,16 @@ impl Bed {
     ///
     /// # Errors
     /// Not root, or no iproute2.
-    pub(crate) fn new(label: &str, mtu: u32, queues: u32) -> anyhow::Result<(Self, Environment)> {
+    pub(crate) fn new(
+        label: &str,
+        mtu: u32,
+        queues: u32,
+        offloads: Offloads,
+    ) -> anyhow::Result<(Self, Environment)> {
         let link = Link {
             queues,
             mtu,
-            offloads: Offloads::Off,
+            offloads,
         };
         raise_open_files();
         let network = Network::direct(label, &link)?;

@@ -1,5 +1,6 @@
 //! `wirepath-bench compare`: wirepath and others in turn under the same load, pair by pair.
 
+mod ground;
 mod report;
 mod suite;
 
@@ -8,14 +9,11 @@ use std::time::Duration;
 use anyhow::bail;
 use wirepath::netns;
 
-use crate::bed::{Bed, ClientKind, Sample};
 use crate::cli::BadArguments;
-use crate::contender::Contender;
-use crate::load::Load;
-use crate::reflect::{self, Idle, Pings};
 use crate::scenario::progress;
+use ground::Ground;
 use report::{Match, Report};
-use suite::{Metric, Rival, Subject, WARM_UP};
+use suite::{Rival, Subject};
 
 /// What `compare` can be told.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,7 +21,8 @@ pub(crate) struct Args {
     /// What to compare, one after the other [default: all].
     #[arg(value_enum)]
     subjects: Vec<Subject>,
-    /// With whom, where it makes sense [default: those that the project's goals name].
+    /// With whom, where it makes sense [default: those that the project's goals name, and
+    /// kernel-offloads for text without end].
     #[arg(long, value_delimiter = ',', value_enum)]
     against: Vec<Rival>,
     /// Pairs of measurements, wirepath and another in turn.
@@ -51,8 +50,8 @@ impl Args {
 
     fn rivals(&self, subject: Subject) -> Vec<Rival> {
         if self.against.is_empty() {
-            let goals = subject.goals().iter();
-            return goals.map(|goal| goal.rival).collect();
+            let goals = subject.goals().iter().map(|goal| goal.rival);
+            return goals.chain(subject.beside()).collect();
         }
         let mut rivals: Vec<Rival> = Vec::new();
         for &rival in &self.against {
@@ -103,15 +102,13 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
         if fitting.is_empty() {
             continue;
         }
-        let (bed, found) = Bed::new("compare", mtu, 1)?;
-        if args.rps {
-            bed.steer_packets()?;
-        }
+        let rivals: Vec<Rival> = fitting.iter().flat_map(|&it| args.rivals(it)).collect();
+        let (ground, found) = Ground::new(mtu, args.rps, &rivals)?;
         let environment = environment.get_or_insert(found);
         for subject in fitting {
             let span = Duration::from_secs(args.seconds);
             let most = match subject {
-                Subject::Tail => most_of_epoll(&bed, span)?,
+                Subject::Tail => ground.most_of_epoll(span)?,
                 _ => 0.0,
             };
             let load = subject.load(span, most);
@@ -119,10 +116,10 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
                 let mut pairs = Vec::new();
                 for pair in 0..args.pairs {
                     bar.set_message(format!("{subject:?} against {rival:?}, pair {pair}"));
-                    let ours = bed.measure(Contender::Wirepath, ClientKind::Xdp, &load)?;
+                    let ours = ground.wirepath(&load)?;
                     environment.finish(ours.xdp_mode);
                     bar.inc(1);
-                    let theirs = meet(&bed, rival, &load)?;
+                    let theirs = ground.rival(rival, &load)?;
                     bar.inc(1);
                     pairs.push([ours, theirs]);
                 }
@@ -136,35 +133,4 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
         rps: args.rps,
         matches,
     })
-}
-
-/// Messages a second that epoll bears, the median of three.
-fn most_of_epoll(bed: &Bed, span: Duration) -> anyhow::Result<f64> {
-    let load = Subject::Echo.load(span, 0.0);
-    let mut rates = Vec::new();
-    for _ in 0..3 {
-        rates.push(Metric::PerSecond.of(&meet(bed, Rival::Epoll, &load)?));
-    }
-    Ok(crate::summary::Summary::of(rates).median)
-}
-
-fn meet(bed: &Bed, rival: Rival, load: &Load) -> anyhow::Result<Sample> {
-    let contender = match rival {
-        Rival::Epoll => Contender::Epoll,
-        Rival::EpollSpin => Contender::EpollSpin,
-        Rival::Uring => Contender::Uring,
-        Rival::UringSpin => Contender::UringSpin,
-        Rival::Smoltcp => Contender::Smoltcp,
-        Rival::Reflector => {
-            let pings = Pings {
-                in_flight: load.connections,
-                text: load.size as usize,
-                idle: Idle::Spin,
-                warm_up: WARM_UP,
-                span: load.span,
-            };
-            return Ok(reflect::measure(bed, 0, &pings)?.into_sample(load.span));
-        }
-    };
-    bed.measure(contender, ClientKind::Xdp, load)
 }

@@ -115,14 +115,14 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:<10} {:<10} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
+            "{:<10} {:<14} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
             "subject", "against", "", "wirepath", "other", "wirepath / other", "goal", "cpus"
         )?;
         for it in &self.matches {
             let [ours, theirs] = it.cpus;
             writeln!(
                 f,
-                "{:<10} {:<10} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
+                "{:<10} {:<14} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
                 format!("{:?}", it.subject),
                 format!("{:?}", it.rival),
                 it.metric.name(),

@@ -60,6 +60,9 @@ pub(super) enum Rival {
     UringSpin,
     /// smoltcp on AF_XDP.
     Smoltcp,
+    /// The kernel's TCP at both ends, with the offloads of a veth pair: segments of up to 64 KiB that
+    /// nobody cuts, and no checksums.
+    KernelOffloads,
 }
 
 impl Rival {
@@ -70,6 +73,7 @@ impl Rival {
             Self::Reflector => matches!(subject, Subject::Echo | Subject::Ping),
             // It has no timestamps, so the client's ports stay in TIME-WAIT for a minute.
             Self::Smoltcp => !matches!(subject, Subject::Connect),
+            Self::KernelOffloads => subject.is_bulk(),
             _ => true,
         }
     }
@@ -130,6 +134,16 @@ impl Subject {
             Self::DownJumbo | Self::UpJumbo => 9_000,
             _ => 1_500,
         }
+    }
+
+    /// Text without end, one way.
+    const fn is_bulk(self) -> bool {
+        matches!(self.metric(), Metric::Mbit)
+    }
+
+    /// Who is shown beside those of the goals: what the kernel does when nothing keeps it from it.
+    pub(super) fn beside(self) -> Option<Rival> {
+        self.is_bulk().then_some(Rival::KernelOffloads)
     }
 
     /// Those of the project, as docs/performance.md has them.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use hdrhistogram::Histogram;
 use wirepath::config::Queues;
-use wirepath::netns::{self, Network};
+use wirepath::netns::{self, Network, Offloads};
 use wirepath_stack::clock::MonotonicClock;
 use wirepath_wire::ethernet::MacAddr;
 
@@ -135,7 +135,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         netns::sweep_stale()?;
         let queues = args.queues(1);
         let count = queues.iter().max().map_or(1, |last| last + 1);
-        let (bed, mut environment) = Bed::new("reflect", 1_500, count)?;
+        let (bed, mut environment) = Bed::new("reflect", 1_500, count, Offloads::Off)?;
         let lines = args.table(&queues, |queue, pings| {
             let reflection = measure(&bed, queue, pings)?;
             environment.finish(Some(reflection.mode));

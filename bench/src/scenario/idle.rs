@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
-use wirepath::netns;
+use wirepath::netns::{self, Offloads};
 
 use super::progress;
 use crate::bed::{Bed, ClientKind};
@@ -74,7 +74,7 @@ pub(crate) fn idle(args: IdleArgs) -> anyhow::Result<String> {
 }
 
 fn measure(args: &IdleArgs) -> anyhow::Result<Report> {
-    let (bed, mut environment) = Bed::new("idle", 1_500, 1)?;
+    let (bed, mut environment) = Bed::new("idle", 1_500, 1, Offloads::Off)?;
     let bar = progress(args.server.len() * args.idle.len());
     let mut rows = Vec::new();
     for &idle in &args.idle {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use wirepath::netns;
+use wirepath::netns::{self, Offloads};
 
 use crate::bed::{Bed, ClientKind};
 use crate::cli::{BadArguments, print};
@@ -212,7 +212,7 @@ fn run_grid(args: Args, grid: Grid) -> anyhow::Result<String> {
 /// What was measured, and what could not be.
 fn measure(args: &Args, grid: &Grid) -> anyhow::Result<(Report, Vec<String>)> {
     netns::sweep_stale()?;
-    let (mut bed, environment) = Bed::new("bench", args.mtu, 1)?;
+    let (mut bed, environment) = Bed::new("bench", args.mtu, 1, Offloads::Off)?;
     bed.set_client_threads(args.client_threads as usize);
     let bar = progress(args.server.len() * grid.loads.len());
     let mut failures = Vec::new();

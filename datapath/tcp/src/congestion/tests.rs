@@ -356,8 +356,22 @@ fn a_mark_costs_dctcp_as_much_as_is_marked() {
 #[test]
 fn dctcp_takes_a_loss_as_reno_does() {
     let mut congestion = with(CongestionControl::Dctcp);
-    congestion.on_loss(20 * SMSS);
-    assert_eq!(congestion.cwnd(), 10 * SMSS);
+    congestion.on_loss(12 * SMSS);
+    assert_eq!(congestion.cwnd(), 6 * SMSS);
+}
+
+#[test]
+fn a_window_without_marks_takes_a_sixteenth_off_alpha() {
+    let (mut congestion, mut seq) = (with(CongestionControl::Dctcp), 0);
+    congestion.on_loss(200 * SMSS);
+    // The first ACK tells where the first window ends, the last one of the second that it has.
+    for _ in 0..2 {
+        marked_window(&mut congestion, &mut seq, 0);
+    }
+    let before = congestion.cwnd();
+    congestion.on_mark(before);
+    let share = f64::from(before - congestion.cwnd()) / f64::from(before);
+    assert!((share - 15.0 / 32.0).abs() < 0.01, "RFC 8257 4.1: {share}");
 }
 
 #[test]

@@ -96,6 +96,24 @@ fn an_echo_of_before_the_retransmission_undoes_the_time_out() {
 }
 
 #[test]
+fn an_echo_of_before_says_nothing_of_the_others_that_were_sent_again() {
+    let config = Config {
+        timestamps: true,
+        ..plain()
+    };
+    let mut trace = Trace::accepted(config, "S 0+0 win 60000 mss 1000 sackok ts 500/0");
+    trace.send(9_880);
+    assert_eq!(trace.sent().len(), 10);
+    // The first two of ten are missing, and go again.
+    trace.peer(". 1+0 ack 1 ts 501/1077 sack 1977-9881");
+    assert_eq!(trace.sent().len(), 2);
+    trace.peer(". 1+0 ack 989 ts 502/1077");
+    let (cwnd, ssthresh, recovery) = info(&trace);
+    assert!(cwnd < 9_880 && ssthresh.is_some(), "{cwnd}");
+    assert_eq!(recovery, "recovery");
+}
+
+#[test]
 fn an_echo_of_the_retransmission_is_a_loss() {
     let config = Config {
         timestamps: true,
@@ -201,6 +219,32 @@ fn text_of_the_peer_does_not_end_f_rto() {
         trace.peer(". 11+0 ack 2001");
         assert_eq!(trace.end.connection.info().recovery, "open");
     }
+}
+
+#[test]
+fn a_duplicate_explains_the_last_loss_whatever_was_sent_again_before() {
+    let mut trace = Trace::accepted(plain(), SACK);
+    trace.send(10_000);
+    assert_eq!(trace.sent().len(), 10);
+    // The first is lost. Its copy fills the hole.
+    trace.pass(5);
+    trace.peer(". 1+0 ack 1 sack 1001-10001");
+    trace.expect(&[". 1+1000 ack 1"]);
+    trace.pass(5);
+    trace.peer(". 1+0 ack 10001");
+    let (before, ssthresh, _) = info(&trace);
+    assert!(ssthresh.is_some());
+    // The first of the next flight is only late: it comes, and then its copy.
+    trace.send(5_000);
+    assert_eq!(trace.sent().len(), 5);
+    trace.pass(5);
+    trace.peer(". 1+0 ack 10001 sack 11001-15001");
+    trace.expect(&[". 10001+1000 ack 1"]);
+    assert!(info(&trace).0 < before);
+    trace.peer(". 1+0 ack 15001 sack 10001-11001");
+    let (cwnd, undone, recovery) = info(&trace);
+    assert!(cwnd >= before, "RFC 3708 3: {cwnd}");
+    assert_eq!((undone, recovery), (ssthresh, "open"));
 }
 
 /// All but one.
