@@ -74,7 +74,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         .all(|&subject| args.rivals(subject).is_empty())
     {
         bail!(BadArguments(
-            "none of --against can do that: bare rings only ping and echo"
+            "none of --against can do that: bare rings only ping and echo, smoltcp does not \
+             connect, and kernel-offloads is for text without end"
         ));
     }
     netns::guarded(move || {

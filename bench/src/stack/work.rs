@@ -150,12 +150,17 @@ impl Play {
         began.elapsed()
     }
 
+    /// All that was heard is acknowledged.
+    fn acknowledge(&mut self) {
+        let acks: Vec<_> = self.peers().map(|peer| self.scene.ack(peer)).collect();
+        self.scene.quiet_turn(&acks);
+    }
+
     /// Each of them asks, and does not acknowledge the answer before it came again.
     fn time_out(&mut self) -> (usize, Duration) {
         for _ in 0..2 {
             // The first gives a round-trip time again: RFC 6298 5.
-            let acks: Vec<_> = self.peers().map(|peer| self.scene.ack(peer)).collect();
-            self.scene.quiet_turn(&acks);
+            self.acknowledge();
             let asked: Vec<_> = self
                 .peers()
                 .map(|peer| self.scene.text(peer, MESSAGE))
@@ -173,6 +178,7 @@ impl Play {
                 break;
             }
         }
+        self.acknowledge();
         (fired, took)
     }
 }
