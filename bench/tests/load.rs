@@ -188,6 +188,15 @@ fn a_comparison_of_one_pair_says_that_it_shows_nothing() {
 }
 
 #[test]
+fn bulk_is_shown_beside_the_kernel_with_its_offloads_without_a_goal() {
+    let table = text("compare down-jumbo --pairs 1 --seconds 1");
+    let offloads = table.lines().find(|line| line.contains("KernelOffloads"));
+    let offloads = offloads.unwrap_or_else(|| panic!("no row in {table}"));
+    assert!(!offloads.contains(">="), "{offloads}");
+    assert!(table.contains(">= 1.20"), "{table}");
+}
+
+#[test]
 fn the_stack_alone_needs_no_rights() {
     let table = text("stack --connections 1,64");
     for work in ["echo", "text in", "text out", "open and close", "timer"] {
@@ -205,6 +214,7 @@ fn wrong_arguments_are_refused_with_exit_code_2() {
         "reflect --queue 3-1",
         "reflect --interface nosuch0 --address 192.0.2.1 --serve",
         "compare connect --against smoltcp",
+        "compare echo --against kernel-offloads",
         "latency --mtu 576",
         "mix --depth 2",
         "mix --least 100 --size 64",

@@ -60,8 +60,8 @@ pub(super) enum Rival {
     UringSpin,
     /// smoltcp on AF_XDP.
     Smoltcp,
-    /// The kernel's TCP at both ends, with the offloads of a veth pair: segments of up to 64 KiB that
-    /// nobody cuts, and no checksums.
+    /// The kernel's TCP at both ends, with the offloads of a veth pair: segments of up to 64 KiB
+    /// that nobody cuts, and no checksums.
     KernelOffloads,
 }
 
