@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 use wirepath_xdp::OpenError;
 
 use crate::{compare, contender, goodput, reflect, scenario, stack};
@@ -91,6 +92,18 @@ fn is_bad_argument(error: &anyhow::Error) -> bool {
         )
     });
     unknown || error.downcast_ref::<BadArguments>().is_some()
+}
+
+/// A report as JSON, or as a table for people.
+pub(crate) fn rendered<R: Serialize>(
+    report: &R,
+    json: bool,
+    table: impl FnOnce(&R) -> String,
+) -> anyhow::Result<String> {
+    if json {
+        return Ok(serde_json::to_string_pretty(report)? + "\n");
+    }
+    Ok(table(report))
 }
 
 /// Prints. Whoever reads may have seen enough.

@@ -8,11 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use anyhow::{Context, anyhow, bail};
 use core_affinity::CoreId;
 use hdrhistogram::Histogram;
-use wirepath::netns::{Link, Namespace, Network, Offloads};
+use wirepath::netns::{self, Link, Namespace, Network, Offloads};
 use wirepath_apps::Service;
 use wirepath_wire::ethernet::MacAddr;
 
-use crate::contender::{Contender, Place, ServerProcess, Serving, raise_open_files};
+use crate::contender::{Contender, Place, Running, ServerProcess, Serving, raise_open_files};
 use crate::environment::{Environment, Settings};
 use crate::load::{
     CONNECTIONS_PER_ADDRESS, Driver, Gate, Load, Tally, Task, Window, XdpClient, XdpEnd,
@@ -114,6 +114,7 @@ impl Bed {
             offloads,
         };
         raise_open_files();
+        netns::sweep_stale()?;
         let network = Network::direct(label, &link)?;
         let settings = Settings {
             more: SETTINGS,
@@ -180,12 +181,8 @@ impl Bed {
     ) -> anyhow::Result<Sample> {
         let serving = self.serving(contender, load);
         let server = contender.start(&Place::In(&self.network.server), &serving)?;
-        let xdp_mode = server.xdp_mode();
-        let sample = self.sample(client, load, &serving);
-        // Why a server has failed says more than what its client made of it.
-        let sample = server.stop().and(sample);
-        let sample = sample.with_context(|| format!("{contender} as the server"))?;
-        Ok(Sample { xdp_mode, ..sample })
+        let sample = self.load_on(server, client, load, &serving);
+        sample.with_context(|| format!("{contender} as the server"))
     }
 
     /// The same with the server in a process of its own, so that its memory can be told.
@@ -200,10 +197,21 @@ impl Bed {
     ) -> anyhow::Result<Sample> {
         let serving = self.serving(contender, load);
         let server = ServerProcess::start(&self.network.server, contender, &serving)?;
+        let sample = self.load_on(Running::Process(server), client, load, &serving);
+        sample.with_context(|| format!("{contender} as the server"))
+    }
+
+    fn load_on(
+        &self,
+        server: Running,
+        client: ClientKind,
+        load: &Load,
+        serving: &Serving,
+    ) -> anyhow::Result<Sample> {
         let xdp_mode = server.xdp_mode();
-        let sample = self.sample(client, load, &serving);
-        let sample = server.stop().and(sample);
-        let sample = sample.with_context(|| format!("{contender} as the server"))?;
+        let sample = self.sample(client, load, serving);
+        // Why a server has failed says more than what its client made of it.
+        let sample = server.stop().and(sample)?;
         Ok(Sample { xdp_mode, ..sample })
     }
 

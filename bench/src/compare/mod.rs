@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::bail;
 use wirepath::netns;
 
-use crate::cli::BadArguments;
+use crate::cli::{BadArguments, rendered};
 use crate::scenario::progress;
 use ground::Ground;
 use report::{Match, Report};
@@ -79,13 +79,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         ));
     }
     netns::guarded(move || {
-        netns::sweep_stale()?;
         let report = measure(&args)?;
-        Ok(if args.json {
-            serde_json::to_string_pretty(&report)? + "\n"
-        } else {
-            report.to_string()
-        })
+        rendered(&report, args.json, Report::to_string)
     })
 }
 

@@ -92,6 +92,7 @@ impl Place<'_> {
 pub(crate) enum Running {
     Wirepath(WirepathServer),
     Thread(ServerThread),
+    Process(ServerProcess),
 }
 
 /// An address that no kernel has, for who needs all that is sent to it.
@@ -152,6 +153,7 @@ impl Running {
         match self {
             Self::Wirepath(server) => server.mode(),
             Self::Thread(_) => None,
+            Self::Process(server) => server.xdp_mode(),
         }
     }
 
@@ -163,6 +165,7 @@ impl Running {
         match self {
             Self::Wirepath(server) => server.stop(),
             Self::Thread(server) => server.stop(),
+            Self::Process(server) => server.stop(),
         }
     }
 }

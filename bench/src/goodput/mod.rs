@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wirepath::netns::{self, Link, Network};
 use wirepath_tcp::config::CongestionControl;
 
+use crate::cli::rendered;
 use crate::environment::{Environment, Settings};
 use client::Span;
 use measure::Measurement;
@@ -114,11 +115,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
     }
     netns::guarded(move || {
         let report = compare(&args)?;
-        Ok(if args.json {
-            serde_json::to_string_pretty(&report)? + "\n"
-        } else {
-            report.to_string()
-        })
+        rendered(&report, args.json, Report::to_string)
     })
 }
 

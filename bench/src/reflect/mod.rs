@@ -132,7 +132,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
         return card::run(&args, interface);
     }
     netns::guarded(move || {
-        netns::sweep_stale()?;
         let queues = args.queues(1);
         let count = queues.iter().max().map_or(1, |last| last + 1);
         let (bed, mut environment) = Bed::new("reflect", 1_500, count, Offloads::Off)?;

@@ -9,6 +9,7 @@ use wirepath::netns::{self, Offloads};
 
 use super::progress;
 use crate::bed::{Bed, ClientKind};
+use crate::cli::rendered;
 use crate::contender::Contender;
 use crate::environment::Environment;
 use crate::load::{Load, Pace, Task};
@@ -63,13 +64,8 @@ struct Row {
 /// Not root, or so many connections cannot be held.
 pub(crate) fn idle(args: IdleArgs) -> anyhow::Result<String> {
     netns::guarded(move || {
-        netns::sweep_stale()?;
         let report = measure(&args)?;
-        Ok(if args.json {
-            serde_json::to_string_pretty(&report)? + "\n"
-        } else {
-            table(&report)
-        })
+        rendered(&report, args.json, table)
     })
 }
 

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wirepath::netns::{self, Offloads};
 
 use crate::bed::{Bed, ClientKind};
-use crate::cli::{BadArguments, print};
+use crate::cli::{BadArguments, print, rendered};
 use crate::contender::Contender;
 use crate::load::{Arrivals, Mix, Task};
 use grid::Grid;
@@ -211,7 +211,6 @@ fn run_grid(args: Args, grid: Grid) -> anyhow::Result<String> {
 
 /// What was measured, and what could not be.
 fn measure(args: &Args, grid: &Grid) -> anyhow::Result<(Report, Vec<String>)> {
-    netns::sweep_stale()?;
     let (mut bed, environment) = Bed::new("bench", args.mtu, 1, Offloads::Off)?;
     bed.set_client_threads(args.client_threads as usize);
     let bar = progress(args.server.len() * grid.loads.len());
@@ -287,9 +286,6 @@ impl Output {
             file.write_all(html::page(report).as_bytes())
                 .context("cannot write the --html file")?;
         }
-        if self.json {
-            return Ok(serde_json::to_string_pretty(report)? + "\n");
-        }
-        Ok(report.table())
+        rendered(report, self.json, Report::table)
     }
 }
