@@ -41,10 +41,12 @@ fn options() -> ServerOptions {
             address: None,
             port: 7,
             settings: ListenerSettings {
-                service: Service::Echo,
+                role: Service::Echo.into(),
                 tcp,
             },
         }],
+        pools: Vec::new(),
+        source_ports: None,
         mode: None,
         device: Options::default(),
         queues: Vec::new(),

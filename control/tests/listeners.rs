@@ -90,7 +90,7 @@ fn come_and_go(network: &Network, tokio: &Tokio, plane: &ControlPlane) -> Vec<Tc
         let address = [SHARED_V4, OWNED_V4][round / PORTS % 2];
         let endpoint = SocketAddr::new(address, 1_000 + (round % PORTS) as u16);
         tokio
-            .block_on(plane.listen(endpoint, Service::Echo))
+            .block_on(plane.listen(endpoint, Service::Echo.into()))
             .unwrap();
         let stream = client::connect(&network.client, endpoint);
         client::ping(&stream, round as u64);
@@ -189,7 +189,7 @@ fn connections_keep_their_service_when_the_endpoint_gets_another() {
     let mut echoes = Vec::new();
     let mut discards = Vec::new();
     for service in services {
-        let listen = || tokio.block_on(plane.listen(endpoint, service));
+        let listen = || tokio.block_on(plane.listen(endpoint, service.into()));
         network.server.run(listen).unwrap().unwrap();
         let stream = client::connect(&network.client, endpoint);
         match service {

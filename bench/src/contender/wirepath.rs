@@ -71,8 +71,13 @@ impl WirepathServer {
             listeners: vec![ListenerOptions {
                 address: None,
                 port: service.port(),
-                settings: ListenerSettings { service, tcp },
+                settings: ListenerSettings {
+                    role: service.into(),
+                    tcp,
+                },
             }],
+            pools: Vec::new(),
+            source_ports: None,
             mode: None,
             device: Options::default(),
             queues: Vec::new(),

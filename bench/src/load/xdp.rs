@@ -230,7 +230,7 @@ impl App for Client {
         }
     }
 
-    fn on_closed(&mut self, _: &Tuple, seat: &mut Seat, reason: CloseReason) {
+    fn on_closed(&mut self, _: &mut Socket<'_>, seat: &mut Seat, reason: CloseReason) {
         if let Some(connection) = seat.number {
             let end = match reason {
                 CloseReason::Finished if seat.closed => Ended::AsMeant,

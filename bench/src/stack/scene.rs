@@ -75,7 +75,7 @@ impl Scene {
         };
         let mut services = Services::default();
         for (service, id) in Service::ALL.into_iter().zip(0..) {
-            services.set(ListenerId(id), service);
+            services.set(ListenerId(id), service.into());
         }
         let mut worker = Worker::new(settings, services);
         let device = MemoryDevice::new(MemoryDeviceConfig {

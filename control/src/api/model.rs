@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use wirepath_apps::Service;
+use wirepath_apps::{Role, Service};
 use wirepath_stack::worker::FlowInfo;
 use wirepath_tcp::Timer as TcpTimer;
 use wirepath_tcp::connection::Info;
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 
-use crate::runtime::ListenerInfo;
+use crate::runtime::{ListenerInfo, PoolNumbers};
 
 /// A flow, as a line of `ss`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -184,8 +184,11 @@ pub struct Listener {
 pub struct NewListener {
     /// Where to listen.
     pub endpoint: SocketAddr,
-    /// Name of the service that is to answer there: echo, discard or chargen.
+    /// Name of the service that is to answer there: echo, discard, chargen or proxy.
     pub service: String,
+    /// Name of the pool that a proxy passes connections on to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
 }
 
 /// Why a request was not met.
@@ -270,7 +273,7 @@ impl From<&ListenerInfo> for Listener {
     fn from(info: &ListenerInfo) -> Self {
         Self {
             endpoint: info.endpoint,
-            service: info.service.name().to_owned(),
+            service: info.role.name().to_owned(),
             closing: info.closing,
             held: info.tally.held,
             opened: info.tally.opened,
@@ -281,10 +284,22 @@ impl From<&ListenerInfo> for Listener {
 }
 
 impl NewListener {
-    /// The service it names, if there is one.
-    #[must_use]
-    pub fn service(&self) -> Option<Service> {
+    /// What it asks for, where pools have these numbers; if not, what is wrong with it.
+    ///
+    /// # Errors
+    /// There is no such service, or no such pool.
+    pub fn role(&self, numbers: &PoolNumbers) -> Result<Role, String> {
         let mut services = Service::ALL.into_iter();
-        services.find(|service| service.name() == self.service)
+        let standard = services.find(|service| service.name() == self.service);
+        match (standard, self.service.as_str(), &self.pool) {
+            (Some(service), _, None) => Ok(Role::Service(service)),
+            (Some(_), name, Some(_)) => Err(format!("{name} has no pool, only proxy has")),
+            (None, "proxy", None) => Err("proxy wants the name of a pool".to_owned()),
+            (None, "proxy", Some(pool)) => {
+                let number = numbers.find(pool).map(Role::Proxy);
+                number.ok_or_else(|| format!("there is no pool {pool:?}"))
+            }
+            (None, name, _) => Err(format!("there is no service {name:?}")),
+        }
     }
 }

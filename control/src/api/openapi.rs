@@ -70,8 +70,12 @@ fn every_schema_has_the_fields_of_its_type() {
     check("WorkerStats", WorkerStats::default());
     check("Quantiles", Quantiles::default());
     check("QueueStats", QueueStats::default());
-    let service = name();
-    check("NewListener", NewListener { endpoint, service });
+    let new = NewListener {
+        endpoint,
+        service: name(),
+        pool: Some(name()),
+    };
+    check("NewListener", new);
     let listener = Listener {
         endpoint,
         service: name(),

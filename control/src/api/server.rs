@@ -134,19 +134,17 @@ async fn listen(
     State(server): State<Server>,
     Body(new): Body<NewListener>,
 ) -> Result<(StatusCode, Json<Listener>), Failure> {
-    let service = new.service().ok_or_else(|| {
-        let error = format!("there is no service {:?}", new.service);
-        Failure::new(StatusCode::BAD_REQUEST, error)
-    })?;
+    let role = new.role(&server.plane.pool_numbers());
+    let role = role.map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error))?;
     let endpoint = new.endpoint;
     if endpoint.port() == 0 {
         let error = "a port is from 1 to 65535";
         return Err(Failure::new(StatusCode::BAD_REQUEST, error));
     }
-    whole(async move { server.plane.listen(endpoint, service).await }).await?;
+    whole(async move { server.plane.listen(endpoint, role).await }).await?;
     let new = ListenerInfo {
         endpoint,
-        service,
+        role,
         closing: false,
         tally: Tally::default(),
     };

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use wirepath_apps::Service;
 use wirepath_xdp::Interface;
 
 use super::Failure;
@@ -58,9 +59,11 @@ fn summary(configuration: &Configuration) -> String {
     };
     let mut text = format!("would serve {addresses} of {}\n", configuration.interface);
     for listener in &configuration.listeners {
-        let service = wirepath_apps::Service::from(listener.service).name();
+        let service = Option::<Service>::from(listener.service).map_or("proxy", Service::name);
+        let place = listener.place();
+        let place = place.as_ref().map_or_else(String::new, ToString::to_string);
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "would serve {service} at {}", listener.place());
+        let _ = writeln!(text, "would serve {service} at {place}");
     }
     if configuration.listeners.is_empty() {
         text.push_str("would listen nowhere: there is no [[listener]]\n");

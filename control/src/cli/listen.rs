@@ -26,8 +26,10 @@ enum Change {
         /// As 192.0.2.1:7 or [2001:db8::1]:7.
         #[arg(value_parser = parse_endpoint)]
         endpoint: SocketAddr,
-        /// What is to answer there: echo, discard or chargen.
+        /// What is to answer there: echo, discard, chargen or proxy.
         service: String,
+        /// The pool that proxy passes connections on to.
+        pool: Option<String>,
     },
     /// Have nobody wait there any more; connections go on until they end.
     Remove {
@@ -41,10 +43,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     block_on(async {
         match &args.change {
             None => list(&args.servers, args.json).await?,
-            Some(Change::Add { endpoint, service }) => {
+            Some(Change::Add {
+                endpoint,
+                service,
+                pool,
+            }) => {
                 let (_, client) = args.servers.one()?;
-                let (endpoint, service) = (*endpoint, service.clone());
-                client.listen(&NewListener { endpoint, service }).await?;
+                let new = NewListener {
+                    endpoint: *endpoint,
+                    service: service.clone(),
+                    pool: pool.clone(),
+                };
+                client.listen(&new).await?;
             }
             Some(Change::Remove { endpoint }) => {
                 let (_, client) = args.servers.one()?;

@@ -45,6 +45,8 @@ enum Command {
     Discard(server::Args),
     /// Serve chargen (RFC 864): characters without end.
     Chargen(server::Args),
+    /// Pass connections on to backends.
+    Proxy(server::ProxyArgs),
     /// Serve what a file says: services, ports, and settings of all kinds.
     Serve(server::ServeArgs),
     /// Look at a configuration file without serving it.
@@ -139,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Echo(args) => server::run(args, ServiceChoice::Echo),
         Command::Discard(args) => server::run(args, ServiceChoice::Discard),
         Command::Chargen(args) => server::run(args, ServiceChoice::Chargen),
+        Command::Proxy(args) => server::run_proxy(args),
         Command::Serve(args) => server::run_file(args),
         Command::Config(args) => config::run(&args),
         Command::Reload(args) => reload::run(&args),

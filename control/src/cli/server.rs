@@ -14,7 +14,8 @@ use super::Failure;
 use super::flags::Flags;
 use crate::api::{self, ControlSocket};
 use crate::config::{
-    Configuration, ListenerEntry, Place, Reloader, ServiceChoice, Source, TcpSettings,
+    BackendEntry, BalanceChoice, Configuration, HeaderChoice, ListenerEntry, Place, PoolEntry,
+    Reloader, ServiceChoice, Source, TcpSettings,
 };
 use crate::runtime::Runtime;
 
@@ -50,6 +51,7 @@ pub(super) fn run(args: Args, service: ServiceChoice) -> Result<(), Failure> {
             address: None,
             port,
         }),
+        pool: None,
         tcp: TcpSettings::default(),
     };
     let source = Source::new(None, move |configuration| {
@@ -57,6 +59,55 @@ pub(super) fn run(args: Args, service: ServiceChoice) -> Result<(), Failure> {
         configuration.listeners = vec![listener.clone()];
     });
     serve(source)
+}
+
+/// What `proxy` can be told.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Weights, checks, limits and more than one pool: `wirepath serve` with a file \
+    such as docs/wirepath.toml."
+)]
+pub(super) struct ProxyArgs {
+    /// The port to listen at, or ADDRESS:PORT.
+    #[arg(short, long, value_name = "PORT")]
+    listen: Place,
+    /// The backends, as 10.0.0.5:80,10.0.0.6:80.
+    #[arg(short, long, value_name = "LIST", value_delimiter = ',', required = true,
+        value_parser = super::parse_endpoint)]
+    to: Vec<SocketAddr>,
+    /// How a backend is chosen [default: round-robin].
+    #[arg(long, value_enum)]
+    balance: Option<BalanceChoice>,
+    /// The header of the PROXY protocol that tells backends of the client [default: off].
+    #[arg(long, value_enum)]
+    proxy_header: Option<HeaderChoice>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// The name of the only pool that flags know.
+const POOL: &str = "proxy";
+
+/// Passes connections on until a signal comes.
+pub(super) fn run_proxy(args: ProxyArgs) -> Result<(), Failure> {
+    let mut pool = PoolEntry {
+        name: POOL.to_owned(),
+        backends: args.to.into_iter().map(BackendEntry::new).collect(),
+        ..PoolEntry::default()
+    };
+    pool.balance = args.balance.unwrap_or(pool.balance);
+    pool.proxy_header = args.proxy_header.unwrap_or(pool.proxy_header);
+    let listener = ListenerEntry {
+        service: ServiceChoice::Proxy,
+        listen: Some(args.listen),
+        pool: Some(POOL.to_owned()),
+        tcp: TcpSettings::default(),
+    };
+    serve(Source::new(None, move |configuration| {
+        args.flags.lay_over(configuration);
+        configuration.listeners = vec![listener.clone()];
+        configuration.pools = vec![pool.clone()];
+    }))
 }
 
 /// Serves what a file says until a signal comes.
@@ -207,7 +258,7 @@ async fn announce(runtime: &Runtime, control: &ControlSocket) -> anyhow::Result<
         tracing::warn!("nobody listens yet: `wirepath listen add` does it, or [[listener]]");
     }
     for listener in listeners {
-        let (endpoint, service) = (listener.endpoint, listener.service.name());
+        let (endpoint, service) = (listener.endpoint, listener.role.name());
         let interface = plane.interface();
         let _ = writeln!(out, "{service} at {endpoint} on {interface}{mode}");
     }

@@ -2,7 +2,9 @@
 
 use wirepath_wire::ip;
 
+use super::choices::ServiceChoice;
 use super::file::Configuration;
+use super::pool::BACKENDS;
 
 /// A key, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,16 @@ fn flaw(key: impl Into<String>, problem: impl Into<String>) -> Option<Flaw> {
 
 type Check = fn(&Configuration) -> Option<Flaw>;
 
-const CHECKS: [Check; 5] = [interface, addresses, device, places, addresses_of_listeners];
+const CHECKS: [Check; 8] = [
+    interface,
+    addresses,
+    device,
+    pools,
+    backends,
+    proxies,
+    places,
+    addresses_of_listeners,
+];
 
 pub(super) fn first_flaw(configuration: &Configuration) -> Option<Flaw> {
     CHECKS.iter().find_map(|check| check(configuration))
@@ -66,9 +77,88 @@ fn device(configuration: &Configuration) -> Option<Flaw> {
     (!is_power).then(|| flaw("device.ring_size", "must be a power of two, such as 2048"))?
 }
 
+fn pools(configuration: &Configuration) -> Option<Flaw> {
+    let pools = &configuration.pools;
+    pools.iter().enumerate().find_map(|(nth, pool)| {
+        let key = |name: &str| format!("pool[{nth}].{name}");
+        if pool.name.is_empty() {
+            return flaw(
+                key("name"),
+                "is missing, must be what listeners call the pool",
+            );
+        }
+        if let Some(other) = pools[..nth]
+            .iter()
+            .position(|other| other.name == pool.name)
+        {
+            let problem = format!("{:?} is the name of pool[{other}] already", pool.name);
+            return flaw(key("name"), problem);
+        }
+        if pool.backends.is_empty() {
+            return flaw(
+                key("backend"),
+                "is missing: a pool has one [[pool.backend]] at least",
+            );
+        }
+        let too_many = pool.backends.len() > BACKENDS;
+        too_many.then(|| flaw(key("backend"), format!("are more than {BACKENDS}")))?
+    })
+}
+
+fn backends(configuration: &Configuration) -> Option<Flaw> {
+    let pools = configuration.pools.iter().enumerate();
+    pools
+        .flat_map(|(nth, pool)| {
+            let backends = pool.backends.iter().enumerate();
+            backends.map(move |(at, backend)| (nth, at, backend, &pool.backends[..at]))
+        })
+        .find_map(|(nth, at, backend, before)| {
+            let key = format!("pool[{nth}].backend[{at}].address");
+            let address = backend.address;
+            if !ip::is_unicast(address.ip()) || address.port() == 0 {
+                return flaw(key, format!("{address} is no single host's port"));
+            }
+            if configuration.addresses.contains(&address.ip()) {
+                return flaw(
+                    key,
+                    format!("{address} is served here, must be another host's"),
+                );
+            }
+            let twice = before.iter().any(|other| other.address == address);
+            twice.then(|| flaw(key, format!("{address} is there already")))?
+        })
+}
+
+fn proxies(configuration: &Configuration) -> Option<Flaw> {
+    let names: Vec<_> = configuration.pools.iter().map(|pool| &pool.name).collect();
+    let mut listeners = configuration.listeners.iter().enumerate();
+    listeners.find_map(|(nth, listener)| {
+        let key = |name: &str| format!("listener[{nth}].{name}");
+        match (listener.service, &listener.pool) {
+            (ServiceChoice::Proxy, None) => flaw(
+                key("pool"),
+                "is missing, must name the [[pool]] to pass connections on to",
+            ),
+            (ServiceChoice::Proxy, Some(pool)) if !names.contains(&pool) => flaw(
+                key("pool"),
+                format!("there is no [[pool]] with the name {pool:?}"),
+            ),
+            (ServiceChoice::Proxy, _) if listener.listen.is_none() => flaw(
+                key("listen"),
+                "is missing, must be a port: a proxy has none of its own",
+            ),
+            (ServiceChoice::Proxy, _) | (_, None) => None,
+            (_, Some(_)) => flaw(key("pool"), "is only for service = \"proxy\""),
+        }
+    })
+}
+
 fn places(configuration: &Configuration) -> Option<Flaw> {
     let listeners = &configuration.listeners;
-    let places: Vec<_> = listeners.iter().map(super::ListenerEntry::place).collect();
+    let places: Vec<_> = listeners
+        .iter()
+        .filter_map(super::ListenerEntry::place)
+        .collect();
     places.iter().enumerate().find_map(|(nth, place)| {
         let other = places[..nth]
             .iter()
@@ -82,7 +172,7 @@ fn addresses_of_listeners(configuration: &Configuration) -> Option<Flaw> {
     let served = &configuration.addresses;
     let mut listeners = configuration.listeners.iter().enumerate();
     listeners.find_map(|(nth, listener)| {
-        let address = listener.place().address?;
+        let address = listener.place()?.address?;
         let is_served = served.is_empty() || served.contains(&address);
         let problem = format!("{address} is not served, must be one of addresses");
         (!is_served).then(|| flaw(format!("listener[{nth}].listen"), problem))?

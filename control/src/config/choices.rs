@@ -2,7 +2,8 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use wirepath_apps::Service;
+use wirepath_apps::proxy::{Admin, Balance, Refusal, Version};
+use wirepath_apps::{Role, Service};
 use wirepath_tcp::config::{CongestionControl, EcnMode, SynCookies};
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::{MultiBuffer, ZeroCopy};
@@ -106,13 +107,75 @@ words! {
 
 words! {
     /// What waits at a port.
-    ServiceChoice for Service {
+    ServiceChoice for Option<Service> {
         /// RFC 862.
-        Echo => Service::Echo,
+        Echo => Some(Service::Echo),
         /// RFC 863.
-        Discard => Service::Discard,
+        Discard => Some(Service::Discard),
         /// RFC 864.
-        Chargen => Service::Chargen,
+        Chargen => Some(Service::Chargen),
+        /// None of its own: that of the backends of a pool.
+        Proxy => None,
+    }
+}
+
+impl From<Role> for ServiceChoice {
+    fn from(role: Role) -> Self {
+        let service = match role {
+            Role::Service(service) => Some(service),
+            Role::Proxy(_) => None,
+        };
+        word_for(&service).unwrap_or(Self::Proxy)
+    }
+}
+
+words! {
+    /// How a backend is chosen.
+    BalanceChoice for Balance {
+        /// In turn, by weight.
+        RoundRobin => Balance::RoundRobin,
+        /// Whoever has the fewest connections for its weight.
+        LeastConnections => Balance::LeastConnections,
+        /// By the client's address: rendezvous hashing.
+        SourceHash => Balance::SourceHash,
+        /// By the client's address: Maglev hashing.
+        Maglev => Balance::Maglev,
+    }
+}
+
+words! {
+    /// What a client gets when there is no backend for it.
+    RefusalChoice for Refusal {
+        /// An RST.
+        Reset => Refusal::Reset,
+        /// A FIN.
+        Close => Refusal::Close,
+    }
+}
+
+words! {
+    /// The header that tells backends of the client.
+    HeaderChoice for Option<Version> {
+        /// None.
+        Off => None,
+        /// Version 1 of the PROXY protocol.
+        V1 => Some(Version::V1),
+        /// Version 2.
+        V2 => Some(Version::V2),
+    }
+}
+
+words! {
+    /// What a backend may be given.
+    #[derive(Default)]
+    AdminChoice for Admin {
+        /// Connections.
+        #[default]
+        Ready => Admin::Ready,
+        /// No more; those it has go on.
+        Drain => Admin::Drain,
+        /// No more, and those it has are reset.
+        Disabled => Admin::Disabled,
     }
 }
 

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::choices::{ServiceChoice, word_for};
+use super::choices::ServiceChoice;
 use super::file::Configuration;
 use super::tcp::TcpSettings;
 use crate::runtime::{ListenerChange, ListenerChanges, ListenerSettings};
 
-/// Settings of the server that a running one can change.
-const RELOADABLE: [&str; 1] = ["drain"];
+/// Settings of the server that a running one can change, and beginnings of such.
+const RELOADABLE: [&str; 2] = ["drain", "pool."];
 /// Parts of a configuration that become listeners.
 const OF_LISTENERS: [&str; 2] = ["tcp", "listener"];
 
@@ -68,7 +68,7 @@ impl Diff {
     pub(super) fn new(listeners: &ListenerChanges, settings: Vec<SettingChange>) -> Self {
         let name = |(&endpoint, settings): (&SocketAddr, &ListenerSettings)| ListenerName {
             endpoint,
-            service: settings.service.name().to_owned(),
+            service: settings.role.name().to_owned(),
         };
         let changed = listeners.changed.iter();
         Self {
@@ -84,9 +84,9 @@ impl Diff {
 
 fn listener(endpoint: SocketAddr, change: &ListenerChange) -> ListenerDiff {
     let table = |settings: &ListenerSettings| {
-        let service: Option<ServiceChoice> = word_for(&settings.service);
+        let service = Value::try_from(ServiceChoice::from(settings.role));
         let mut table = table_of(&TcpSettings::of(&settings.tcp));
-        table.extend(service.and_then(|s| Some(("service".to_owned(), Value::try_from(s).ok()?))));
+        table.extend(service.ok().map(|service| ("service".to_owned(), service)));
         table
     };
     ListenerDiff {
@@ -103,10 +103,14 @@ pub(super) fn settings(
     let table = |configuration: &Configuration| {
         let mut table = table_of(configuration);
         OF_LISTENERS.iter().for_each(|key| drop(table.remove(*key)));
+        let pools = configuration.pools.iter();
+        let pools = pools.map(|pool| (pool.name.clone(), Value::Table(pool.table())));
+        table.insert("pool".to_owned(), Value::Table(pools.collect()));
         table
     };
     let changes = compare("", &table(running), &table(wanted));
-    let is_reloadable = |change: &SettingChange| RELOADABLE.contains(&change.key.as_str());
+    let is_reloadable =
+        |change: &SettingChange| RELOADABLE.iter().any(|key| change.key.starts_with(key));
     changes.into_iter().partition(is_reloadable)
 }
 

@@ -12,10 +12,11 @@ use wirepath_xdp::Options;
 use super::choices::{BusyPoll, IdleChoice, Mode, MultiBufferChoice, RxChecksum, ZeroCopyChoice};
 use super::error::ConfigError;
 use super::listener::ListenerEntry;
-use super::setting::{All, Any, Auto, Count, Numbers, Or, Period, Size};
+use super::pool::PoolEntry;
+use super::setting::{All, Any, Auto, Count, Numbers, Or, Period, PortRange, Size};
 use super::tcp::{TcpSettings, server_defaults};
 use super::{check, place};
-use crate::runtime::{ListenerOptions, ListenerSettings, ServerOptions};
+use crate::runtime::{ListenerOptions, ListenerSettings, PoolNumbers, PoolOptions, ServerOptions};
 
 /// How long connections get to close in peace when the server stops, up to an hour.
 pub type Drain = Period<0, 3_600_000>;
@@ -51,11 +52,14 @@ pub struct Configuration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
     pub drain: Drain,
+    pub source_ports: Or<PortRange, Auto>,
     pub limits: Limits,
     pub device: Device,
     pub tcp: TcpSettings,
     #[serde(rename = "listener", skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<ListenerEntry>,
+    #[serde(rename = "pool", skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolEntry>,
 }
 
 /// `[limits]`: how much a worker may hold.
@@ -96,10 +100,12 @@ impl Default for Configuration {
             control: None,
             metrics: None,
             drain: Period(wirepath_tcp::time::Millis(3_000)),
+            source_ports: Or::default(),
             limits: Limits::default(),
             device: Device::default(),
             tcp: TcpSettings::default(),
             listeners: Vec::new(),
+            pools: Vec::new(),
         }
     }
 }
@@ -155,32 +161,45 @@ impl Configuration {
         self.tcp.over(server_defaults())
     }
 
-    /// The listeners, each with all its settings.
+    /// The listeners, each with all its settings, where pools have these numbers. Those that
+    /// [`check`](Self::check) finds wrong are left out.
     #[must_use]
-    pub fn listeners(&self) -> Vec<ListenerOptions> {
+    pub fn listeners(&self, numbers: &PoolNumbers) -> Vec<ListenerOptions> {
         let listener = |entry: &ListenerEntry| {
-            let place = entry.place();
-            ListenerOptions {
+            let place = entry.place()?;
+            Some(ListenerOptions {
                 address: place.address,
                 port: place.port,
                 settings: ListenerSettings {
-                    service: entry.service.into(),
+                    role: entry.role(|name| numbers.find(name))?,
                     tcp: entry.tcp.over(self.tcp()),
                 },
-            }
+            })
         };
-        self.listeners.iter().map(listener).collect()
+        self.listeners.iter().filter_map(listener).collect()
+    }
+
+    /// The pools, each with all its settings.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolOptions> {
+        let pool = |entry: &PoolEntry| PoolOptions {
+            name: entry.name.clone(),
+            settings: entry.settings(self.tcp()),
+        };
+        self.pools.iter().map(pool).collect()
     }
 
     /// What the runtime is started with.
     #[must_use]
     pub fn options(&self) -> ServerOptions {
         let numbers = |numbers: &Option<Numbers>| numbers.clone().map_or_else(Vec::new, |n| n.0);
-        let (limits, device) = (&self.limits, &self.device);
+        let (limits, device, pools) = (&self.limits, &self.device, self.pools());
         ServerOptions {
             interface: self.interface.clone(),
             addresses: self.addresses.clone(),
-            listeners: self.listeners(),
+            listeners: self.listeners(&PoolNumbers::of(&pools)),
+            pools,
+            source_ports: self.source_ports.0.map(|range| range.0..=range.1),
             mode: self.mode.into(),
             device: Options {
                 frame_size: device.frame_size.into(),
@@ -215,7 +234,7 @@ impl Configuration {
         let mut whole = self.clone();
         whole.tcp = TcpSettings::of(&self.tcp());
         for listener in &mut whole.listeners {
-            listener.listen = Some(listener.place());
+            listener.listen = listener.place();
         }
         whole
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use wirepath_apps::proxy::PoolId;
+use wirepath_apps::{Role, Service};
 
 use super::choices::ServiceChoice;
 use super::setting::{Setting, Written, written_as_setting};
@@ -81,6 +83,9 @@ pub struct ListenerEntry {
     /// Where; by default at the port that the service's RFC gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<Place>,
+    /// The name of the pool, where the service is a proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// Settings of its connections, over those of all.
     #[serde(default, skip_serializing_if = "is_silent")]
     pub tcp: TcpSettings,
@@ -91,13 +96,23 @@ fn is_silent(tcp: &TcpSettings) -> bool {
 }
 
 impl ListenerEntry {
-    /// Where it listens.
+    /// Where it listens; `None` where neither it nor an RFC says.
     #[must_use]
-    pub fn place(&self) -> Place {
-        let standard = Place {
+    pub fn place(&self) -> Option<Place> {
+        let service = Option::<Service>::from(self.service);
+        let standard = service.map(|service| Place {
             address: None,
-            port: wirepath_apps::Service::from(self.service).port(),
-        };
-        self.listen.unwrap_or(standard)
+            port: service.port(),
+        });
+        self.listen.or(standard)
+    }
+
+    /// What it does, where pools have these numbers; `None` for a pool that has none.
+    #[must_use]
+    pub fn role(&self, number: impl Fn(&str) -> Option<PoolId>) -> Option<Role> {
+        match Option::from(self.service) {
+            Some(service) => Some(Role::Service(service)),
+            None => number(self.pool.as_deref()?).map(Role::Proxy),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod listener;
 mod place;
+mod pool;
 mod reload;
 mod setting;
 mod tcp;
@@ -16,13 +17,14 @@ mod tcp;
 mod tests;
 
 pub use choices::{
-    BusyPoll, Congestion, Cookies, Ecn, IdleChoice, Mode, MultiBufferChoice, RxChecksum,
-    ServiceChoice, ZeroCopyChoice,
+    AdminChoice, BalanceChoice, BusyPoll, Congestion, Cookies, Ecn, HeaderChoice, IdleChoice, Mode,
+    MultiBufferChoice, RefusalChoice, RxChecksum, ServiceChoice, ZeroCopyChoice,
 };
 pub use diff::{Diff, ListenerDiff, ListenerName, SettingChange};
 pub use error::ConfigError;
 pub use file::{Configuration, Cores, Device, Drain, Limit, Limits, Queues, Workers};
 pub use listener::{ListenerEntry, Place};
+pub use pool::{BackendEntry, CheckEntry, PoolEntry};
 pub use reload::{ReloadError, Reloader, Source, SourceError};
-pub use setting::{All, Any, Auto, Count, Numbers, Off, Or, Period, Size, Word};
+pub use setting::{All, Any, Auto, Count, Numbers, Off, Or, Period, PortRange, Size, Word};
 pub use tcp::{Silence, TcpSettings, server_defaults};

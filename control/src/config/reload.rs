@@ -141,7 +141,9 @@ impl Reloader {
         let running = self.running.lock().await;
         let wanted = self.wanted()?;
         let settings = changeable(&running, &wanted)?;
-        let listeners = self.plane.compare_listeners(&wanted.listeners()).await?;
+        let numbers = self.plane.pool_numbers().with(&wanted.pools());
+        let listeners = wanted.listeners(&numbers);
+        let listeners = self.plane.compare_listeners(&listeners).await?;
         Ok(Diff::new(&listeners, settings))
     }
 
@@ -168,11 +170,17 @@ impl Reloader {
         let mut running = self.running.lock().await;
         let wanted = self.wanted()?;
         let settings = changeable(&running, &wanted)?;
-        let listeners = wanted.listeners();
-        let replaced = self
-            .plane
-            .replace_listeners(wanted.tcp(), &listeners)
-            .await?;
+        let numbers = self.plane.set_pools(wanted.pools()).await?;
+        let listeners = wanted.listeners(&numbers);
+        let replaced = self.plane.replace_listeners(wanted.tcp(), &listeners).await;
+        let replaced = match replaced {
+            Ok(replaced) => replaced,
+            Err(error) => {
+                // As they were.
+                self.plane.set_pools(running.pools()).await?;
+                return Err(error.into());
+            }
+        };
         let diff = Diff::new(&replaced, settings);
         *running = wanted;
         Ok(diff)

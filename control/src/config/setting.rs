@@ -301,6 +301,29 @@ impl<T: Setting, W: Word> FromStr for Or<T, W> {
     }
 }
 
+/// A range of ports, written as `61000-65535`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange(pub u16, pub u16);
+
+impl Setting for PortRange {
+    fn allowed() -> String {
+        "a range of ports from 1 to 65535, such as \"61000-65535\"".to_owned()
+    }
+
+    fn read(written: &Written) -> Option<Self> {
+        let Written::Text(text) = written else {
+            return None;
+        };
+        let (first, last) = text.split_once('-')?;
+        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        (1..=last).contains(&first).then_some(Self(first, last))
+    }
+
+    fn write(&self) -> Written {
+        Written::Text(format!("{}-{}", self.0, self.1))
+    }
+}
+
 /// Numbers of queues or cores, written as `0,2,4-7`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbers(pub Vec<u16>);

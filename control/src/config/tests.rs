@@ -59,7 +59,7 @@ fn what_is_written_is_what_is_read() {
     let again = load(&example.effective().to_toml().unwrap()).unwrap();
     assert_eq!(again, example.effective());
     assert_eq!(again.options().tcp, example.options().tcp);
-    assert_eq!(again.listeners(), example.listeners());
+    assert_eq!(again.options().listeners, example.options().listeners);
     let nothing = TcpSettings::default().over(Config::default());
     assert_eq!(nothing, Config::default());
     let all = TcpSettings::of(&server_defaults()).over(Config::default());
@@ -73,12 +73,12 @@ fn a_listener_has_what_it_says_and_else_what_all_have() {
         [[listener]]\nservice = \"echo\"\n\
         [[listener]]\nservice = \"chargen\"\nlisten = \"[fd77::2]:4000\"\n\
         [listener.tcp]\ncongestion = \"bbr\"\nnagle = true\n";
-    let listeners = load(text).unwrap().listeners();
+    let listeners = load(text).unwrap().options().listeners;
     let [echo, chargen] = listeners.as_slice() else {
         panic!("{listeners:?}");
     };
     assert_eq!((echo.address, echo.port), (None, 7));
-    assert_eq!(echo.settings.service, Service::Echo);
+    assert_eq!(echo.settings.role, Service::Echo.into());
     assert_eq!(echo.settings.tcp.congestion, CongestionControl::Vegas);
     assert_eq!(echo.settings.tcp.keep_alive, None);
     assert_eq!(chargen.address, "fd77::2".parse().ok());
@@ -164,7 +164,7 @@ fn endpoints_of_different_addresses_are_two_listeners() {
     let text = "interface = \"eth0\"\n\
         [[listener]]\nservice = \"echo\"\nlisten = \"10.0.0.1:7\"\n\
         [[listener]]\nservice = \"discard\"\nlisten = \"10.0.0.2:7\"\n";
-    assert_eq!(load(text).unwrap().listeners().len(), 2);
+    assert_eq!(load(text).unwrap().options().listeners.len(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Why a server cannot start.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use wirepath_bpf::SteerError;
 use wirepath_xdp::OpenError;
@@ -52,6 +53,25 @@ pub enum StartError {
         .0.port(), .0.ip(), .0.port()
     )]
     PortTaken(SocketAddr),
+    /// The kernel could give ports for connections to backends to connections of its own.
+    #[error(
+        "ports {}-{} for connections to backends are among those that the kernel gives to its own \
+         (net.ipv4.ip_local_port_range is {} {}): keep it off them with `sysctl -w \
+         net.ipv4.ip_local_reserved_ports={}-{}`, or choose others with source_ports",
+        ports.start(), ports.end(), kernel.start(), kernel.end(), ports.start(), ports.end()
+    )]
+    SourcePorts {
+        /// Those that were asked for.
+        ports: RangeInclusive<u16>,
+        /// Those of the kernel.
+        kernel: RangeInclusive<u16>,
+    },
+    /// A backend is out of reach for good.
+    #[error(
+        "backend {0} is an address of this host, whose own packets never reach an interface: \
+         wirepath passes connections on to other hosts, or to other network namespaces"
+    )]
+    BackendIsHere(IpAddr),
     /// A listener makes no sense.
     #[error("{0}")]
     Listener(String),
@@ -109,6 +129,8 @@ impl StartError {
                 | Self::NotEthernet(_)
                 | Self::NoSuchCore { .. }
                 | Self::Workers { .. }
+                | Self::SourcePorts { .. }
+                | Self::BackendIsHere(_)
                 | Self::Listener(_)
                 | Self::Device(
                     OpenError::NoSuchInterface(_)

@@ -1,16 +1,20 @@
 //! A running server: XDP program, devices, worker threads, and the control thread that minds them.
 
+mod backends;
 mod directory;
 mod error;
 mod hand_over;
 mod host;
 mod mailbox;
 mod meter;
+mod next_hop;
 mod plane;
+mod pools;
 mod replace;
 mod report;
 mod reservation;
 mod set_up;
+mod source_ports;
 mod watch;
 mod worker;
 
@@ -19,11 +23,13 @@ pub use host::{HostFacts, look};
 pub use mailbox::{AskError, Snapshot, WorkerHandle};
 pub use meter::{Meter, Spans, Stage, TURNS_PER_SAMPLE};
 pub use plane::{ControlPlane, ListenError, ListenerInfo, ListenerSettings};
+pub use pools::{PoolNumbers, PoolOptions};
 pub use replace::{ListenerChange, ListenerChanges};
 pub use report::{FlowChunk, QueueReport, ServerReport, WorkerReport};
 pub use worker::Idle;
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,6 +56,10 @@ pub struct ServerOptions {
     pub addresses: Vec<IpAddr>,
     /// Who waits where.
     pub listeners: Vec<ListenerOptions>,
+    /// Backends that listeners pass connections on to, in the order of their numbers.
+    pub pools: Vec<PoolOptions>,
+    /// Ports of connections to backends; `None` for what suits the addresses.
+    pub source_ports: Option<RangeInclusive<u16>>,
     /// Where the XDP program runs; `None` tries native first.
     pub mode: Option<Mode>,
     /// Sockets and frames.

@@ -2,21 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
-use wirepath_apps::Service;
+use wirepath_apps::Role;
 use wirepath_bpf::{SteerError, Steering};
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::listeners::{ListenerId, Tally};
 use wirepath_tcp::config::Config;
 use wirepath_wire::tuple::Endpoint;
 
+use super::backends::Backends;
 use super::directory::Directory;
 use super::mailbox::{AskError, WorkerHandle};
 use super::reservation::Reservation;
-use super::{Snapshot, StartError};
+use super::{PoolNumbers, Snapshot, StartError};
 
 /// Why a listener could not be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +50,8 @@ pub enum ListenError {
 /// What a listener gives to the connections that it accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// What answers.
-    pub service: Service,
+    /// What it does with them.
+    pub role: Role,
     /// Settings of the connections.
     pub tcp: Config,
 }
@@ -62,8 +64,8 @@ pub(super) type ByEndpoint = BTreeMap<SocketAddr, Listening>;
 pub(super) struct Listening {
     id: ListenerId,
     pub(super) settings: ListenerSettings,
-    /// Numbers under which the endpoint had other services: connections keep theirs.
-    former: Vec<(Service, ListenerId)>,
+    /// Numbers under which the endpoint had other roles: connections keep theirs.
+    former: Vec<(Role, ListenerId)>,
     /// Accepts no more, and waits for its connections to end.
     pub(super) closing: bool,
     /// Keeps the kernel off the port.
@@ -71,14 +73,11 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Takes on other settings. `free` is a number to be had, should the service be a new one here.
+    /// Takes on other settings. `free` is a number to be had, should the role be a new one here.
     pub(super) fn become_of(&mut self, settings: ListenerSettings, free: ListenerId) {
-        let (before, after) = (self.settings.service, settings.service);
+        let (before, after) = (self.settings.role, settings.role);
         if before != after {
-            let known = self
-                .former
-                .iter()
-                .position(|&(service, _)| service == after);
+            let known = self.former.iter().position(|&(role, _)| role == after);
             let id = known.map_or(free, |at| self.former.swap_remove(at).1);
             self.former.push((before, self.id));
             self.id = id;
@@ -98,24 +97,36 @@ impl Listening {
 pub struct ListenerInfo {
     /// Where it listens.
     pub endpoint: SocketAddr,
-    /// What answers there.
-    pub service: Service,
+    /// What it does with its connections.
+    pub role: Role,
     /// Whether it accepts no more, and waits for its connections to end.
     pub closing: bool,
     /// What it has and did, on all workers.
     pub tally: Tally,
 }
 
+/// Where a server is.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) interface: String,
+    /// The kernel's number of the interface.
+    pub(super) index: u32,
+    pub(super) addresses: Vec<LocalAddress>,
+    /// Ports of connections to backends.
+    pub(super) source_ports: RangeInclusive<u16>,
+}
+
 /// What can be asked of a running server, and changed while it runs.
 #[derive(Debug)]
 pub struct ControlPlane {
-    pub(super) interface: String,
-    pub(super) addresses: Vec<LocalAddress>,
+    pub(super) place: Place,
     /// Settings of connections whose listener says nothing.
     pub(super) tcp: std::sync::Mutex<Config>,
     pub(super) workers: Vec<WorkerHandle>,
     pub(super) steering: Steering,
     pub(super) directory: Arc<Directory>,
+    pub(super) pools: std::sync::Mutex<PoolNumbers>,
+    pub(super) backends: Backends,
     /// Times that a worker was stuck.
     stalls: AtomicU64,
     /// Held over every change, so that changes come one after the other.
@@ -124,18 +135,18 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     pub(super) fn new(
-        interface: String,
-        addresses: Vec<LocalAddress>,
+        place: Place,
         tcp: Config,
         (workers, directory, steering): (Vec<WorkerHandle>, Arc<Directory>, Steering),
     ) -> Self {
         Self {
-            interface,
-            addresses,
+            place,
             tcp: std::sync::Mutex::new(tcp),
             workers,
             steering,
             directory,
+            pools: std::sync::Mutex::default(),
+            backends: Backends::default(),
             stalls: AtomicU64::new(0),
             listening: Mutex::default(),
         }
@@ -144,7 +155,12 @@ impl ControlPlane {
     /// The interface it serves on.
     #[must_use]
     pub fn interface(&self) -> &str {
-        &self.interface
+        &self.place.interface
+    }
+
+    /// The addresses it serves.
+    pub(super) fn addresses(&self) -> &[LocalAddress] {
+        &self.place.addresses
     }
 
     /// The workers, to be asked.
@@ -193,18 +209,18 @@ impl ControlPlane {
         *self.tcp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has `service` wait at `endpoint`, with the settings of connections whose listener says
-    /// nothing.
+    /// Has somebody of this role wait at `endpoint`, with the settings of connections whose
+    /// listener says nothing.
     ///
     /// # Errors
     /// As [`listen_with`](Self::listen_with).
-    pub async fn listen(&self, endpoint: SocketAddr, service: Service) -> Result<(), ListenError> {
+    pub async fn listen(&self, endpoint: SocketAddr, role: Role) -> Result<(), ListenError> {
         let tcp = self.tcp();
-        self.listen_with(endpoint, ListenerSettings { service, tcp })
+        self.listen_with(endpoint, ListenerSettings { role, tcp })
             .await
     }
 
-    /// Has a service wait at `endpoint`. When it returns every worker knows, and after them the
+    /// Has somebody wait at `endpoint`. When it returns every worker knows, and after them the
     /// XDP program: no SYN is refused that comes later.
     ///
     /// # Errors
@@ -226,7 +242,7 @@ impl ControlPlane {
     ) -> Result<(), ListenError> {
         let known = listening.get(&endpoint);
         if let Some(known) = known.filter(|known| !known.closing) {
-            return Err(ListenError::Taken(endpoint, known.settings.service.name()));
+            return Err(ListenError::Taken(endpoint, known.settings.role.name()));
         }
         let local = self.local(endpoint)?;
         let free = free_id(listening)?;
@@ -287,7 +303,7 @@ impl ControlPlane {
         for (&endpoint, entry) in listening.iter() {
             listeners.push(ListenerInfo {
                 endpoint,
-                service: entry.settings.service,
+                role: entry.settings.role,
                 closing: entry.closing,
                 tally: self.tally(entry.ids()).await?,
             });
@@ -303,7 +319,7 @@ impl ControlPlane {
 
     /// The address of `endpoint`, if it is served.
     pub(super) fn local(&self, endpoint: SocketAddr) -> Result<&LocalAddress, ListenError> {
-        let addresses = self.addresses.iter();
+        let addresses = self.place.addresses.iter();
         let names = || {
             let names: Vec<_> = addresses
                 .clone()
@@ -329,14 +345,14 @@ impl ControlPlane {
         let Some(entry) = listening.get(&endpoint) else {
             return Ok(());
         };
-        let (id, ListenerSettings { service, tcp }) = (entry.id, entry.settings);
+        let (id, ListenerSettings { role, tcp }) = (entry.id, entry.settings);
         let mut told = Ok(());
         for worker in &self.workers {
             let listen = move |_, worker: &mut super::mailbox::Served| {
                 if id == free {
                     worker.begin_tally(id);
                 }
-                worker.app_mut().set(id, service);
+                worker.app_mut().set(id, role);
                 worker.listen(Endpoint::from(endpoint), id, tcp);
             };
             told = told.and(worker.ask(listen).await);

@@ -74,7 +74,7 @@ impl ControlPlane {
     ) -> Result<ListenerChanges, ListenError> {
         let wanted = wanted.iter();
         let wanted: BTreeMap<SocketAddr, ListenerSettings> = wanted
-            .flat_map(|listener| listener.endpoints(&self.addresses))
+            .flat_map(|listener| listener.endpoints(self.addresses()))
             .collect();
         let mut changes = ListenerChanges::default();
         let open = listening.iter().filter(|(_, entry)| !entry.closing);

@@ -11,7 +11,7 @@ use wirepath_apps::Services;
 use wirepath_bpf::{AddressKind, Mode, Steering};
 use wirepath_device::Device as _;
 use wirepath_stack::clock::MonotonicClock;
-use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
+use wirepath_stack::limits::Capacity;
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::peers::WorkerId;
 use wirepath_stack::rss::Rss;
@@ -24,9 +24,12 @@ use wirepath_xdp::{self as xdp, Interface, OpenError, Options, Settings, XdpDevi
 use super::directory::{Directory, WORKERS_MAX};
 use super::hand_over::{Colleagues, Room};
 use super::mailbox::{Served, WorkerHandle};
+use super::plane::Place;
 use super::reservation::Reservation;
 use super::worker::{Idle, Seat};
-use super::{ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, host};
+use super::{
+    ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, host, source_ports,
+};
 
 /// Hop limit of what we send, as Linux has it.
 const HOP_LIMIT: u8 = 64;
@@ -55,13 +58,14 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
     for device in &devices {
         steering.set_socket(device.queue(), device.as_fd())?;
     }
+    let source_ports = source_ports::choose(options.source_ports.as_ref(), &addresses);
     let config = WorkerConfig {
         capacity: options.capacity,
         secret: secret()?,
         addresses: addresses.clone(),
         checksums: options.checksums,
         hop_limit: HOP_LIMIT,
-        source_ports: SOURCE_PORTS,
+        source_ports: source_ports.clone(),
     };
     for local in &addresses {
         steering.set_address(local.address, kind(local))?;
@@ -72,19 +76,22 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
     let directory = Arc::new(Directory::with_capacity(claims * flows(&options.capacity)));
     let rss = Settings::of(&interface).rss;
     let (workers, threads) = seat(seats, &config, (mac, &directory, rss.as_ref()))?;
-    let plane = ControlPlane::new(
-        options.interface.clone(),
+    let place = Place {
+        interface: options.interface.clone(),
+        index: interface.index(),
         addresses,
-        options.tcp,
-        (workers, directory, steering),
-    );
+        source_ports,
+    };
+    let plane = ControlPlane::new(place, options.tcp, (workers, directory, steering));
     // Undoes all, should a listener not be had.
     let runtime = Runtime {
         plane: Arc::new(plane),
         threads,
         attachment: Some(attachment),
     };
-    for (endpoint, settings) in endpoints(&options, &runtime.plane.addresses) {
+    let pools = runtime.plane.set_pools(options.pools.clone()).await;
+    pools.map_err(StartError::from)?;
+    for (endpoint, settings) in endpoints(&options, runtime.plane.addresses()) {
         let listening = runtime.plane.listen_with(endpoint, settings).await;
         listening.map_err(StartError::from)?;
     }

@@ -62,7 +62,11 @@ impl ControlPlane {
     /// Looks for what a person should know, and lets go of what is over, until the end.
     pub async fn watch(&self) {
         // A worker that is stuck does not answer, and who asks it must not keep the watchdog.
-        tokio::join!(self.watch_pulses(), self.ask_around());
+        tokio::join!(
+            self.watch_pulses(),
+            self.ask_around(),
+            self.mind_next_hops()
+        );
     }
 
     async fn watch_pulses(&self) {

@@ -4,9 +4,10 @@
 pub mod chargen;
 mod discard;
 mod echo;
+pub mod proxy;
 mod services;
 
 pub use chargen::Chargen;
 pub use discard::Discard;
 pub use echo::Echo;
-pub use services::{Service, Services, Session};
+pub use services::{Role, Service, Services, Session};

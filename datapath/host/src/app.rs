@@ -2,7 +2,6 @@
 
 use wirepath_stack::app::{App, Socket as StackSocket};
 use wirepath_tcp::connection::{CloseReason, SoftError};
-use wirepath_wire::tuple::Tuple;
 
 use crate::error::SocketError;
 use crate::socket::{Kind, Phase, Socket, SocketId, Sockets};
@@ -103,7 +102,7 @@ impl App for HostApp {
         session.soft_error = Some(error);
     }
 
-    fn on_closed(&mut self, _: &Tuple, session: &mut Session, reason: CloseReason) {
+    fn on_closed(&mut self, _: &mut StackSocket<'_>, session: &mut Session, reason: CloseReason) {
         let soft = session.soft_error;
         let Some(socket) = self.stream(session) else {
             return;

@@ -1,12 +1,14 @@
 //! What a service on the stack is: a few methods that the worker calls, in order of time.
 
-use wirepath_tcp::buffer::BlockPool;
-use wirepath_tcp::config::Config;
-use wirepath_tcp::connection::{CloseReason, Connection, SoftError};
-use wirepath_tcp::time::Instant;
-use wirepath_wire::tuple::Tuple;
+use std::net::IpAddr;
 
-use crate::listeners::ListenerId;
+use wirepath_tcp::config::Config;
+use wirepath_tcp::connection::{CloseReason, SoftError};
+use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::{Endpoint, Tuple};
+
+pub use crate::socket::Socket;
+use crate::worker::OpenError;
 
 /// A service. One value serves all connections of a worker; what belongs to one connection lives
 /// in its `Session`.
@@ -60,143 +62,85 @@ pub trait App {
         socket.shutdown();
     }
 
-    /// The connection is gone.
-    fn on_closed(&mut self, tuple: &Tuple, session: &mut Self::Session, reason: CloseReason) {
-        let _ = (tuple, session, reason);
+    /// The connection is gone. What is done to `socket` is of no use; to its partner it is.
+    fn on_closed(
+        &mut self,
+        socket: &mut Socket<'_>,
+        session: &mut Self::Session,
+        reason: CloseReason,
+    ) {
+        let _ = (socket, session, reason);
+    }
+
+    /// When [`on_deadline`](Self::on_deadline) is wanted.
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time that [`next_deadline`](Self::next_deadline) asked for has come.
+    fn on_deadline(&mut self, now: Instant) {
+        let _ = now;
+    }
+
+    /// The next thing that it wants of its worker; asked in every turn until there is none.
+    fn poll_request(&mut self, now: Instant) -> Option<Request<Self::Session>> {
+        let _ = now;
+        None
+    }
+
+    /// A [`Request::Connect`] was granted: the SYN is about to leave.
+    fn on_opening(&mut self, tuple: &Tuple, session: &mut Self::Session) {
+        let _ = (tuple, session);
+    }
+
+    /// A [`Request::Connect`] could not be granted.
+    fn on_open_failed(&mut self, now: Instant, session: Self::Session, error: OpenError) {
+        let _ = (now, session, error);
     }
 }
 
-/// A connection as its application sees it, for the time of one call.
+/// What an application wants of its worker.
 #[derive(Debug)]
-pub struct Socket<'a> {
-    pub(crate) now: Instant,
-    pub(crate) tuple: &'a Tuple,
-    pub(crate) listener: Option<ListenerId>,
-    pub(crate) connection: &'a mut Connection,
-    pub(crate) pool: &'a mut BlockPool,
-    /// The application has closed it. Takes effect when its call ends: only then is known what it
-    /// has read.
-    pub(crate) closes: bool,
-    /// Text is being shown, and is no longer or not yet there to be read.
-    pub(crate) shows: bool,
-    pub(crate) calls: Calls,
+pub enum Request<S> {
+    /// An active open, as by [`connect`](crate::worker::Worker::connect).
+    Connect {
+        /// The address to open it from; `None` for the closest.
+        local: Option<IpAddr>,
+        /// Whom to.
+        remote: Endpoint,
+        /// Its settings.
+        config: Config,
+        /// How its session starts.
+        session: S,
+        /// The connection that becomes its partner: each reaches the other by
+        /// [`Socket::with_partner`]. Without one of this tuple nothing is opened.
+        partner: Option<Tuple>,
+    },
+    /// To have this connection reset.
+    Abort(Tuple),
+    /// To have this connection closed, as by [`Socket::close`].
+    Close(Tuple),
 }
 
-/// What an application has done with its socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Calls {
-    /// Bytes of text that it took.
-    pub(crate) took: u32,
-    /// Bytes of text that it sent.
-    pub(crate) sent: u32,
-    /// It has ended its half, or all.
-    pub(crate) ended: bool,
-}
-
-impl Socket<'_> {
-    /// Does what was put off to the end of the application's call; returns what it did.
-    pub(crate) fn finish(self) -> Calls {
-        if self.closes {
-            self.connection.close(self.now, self.pool);
+impl<S> Request<S> {
+    /// The same of an application whose sessions are made from those of this one.
+    pub fn map_session<T>(self, make: impl FnOnce(S) -> T) -> Request<T> {
+        match self {
+            Self::Connect {
+                local,
+                remote,
+                config,
+                session,
+                partner,
+            } => Request::Connect {
+                local,
+                remote,
+                config,
+                session: make(session),
+                partner,
+            },
+            Self::Abort(tuple) => Request::Abort(tuple),
+            Self::Close(tuple) => Request::Close(tuple),
         }
-        self.calls
-    }
-
-    /// The time of this turn.
-    #[must_use]
-    pub const fn now(&self) -> Instant {
-        self.now
-    }
-
-    /// Both ends.
-    #[must_use]
-    pub const fn tuple(&self) -> &Tuple {
-        self.tuple
-    }
-
-    /// The listener that accepted it; `None` when it was opened from here.
-    #[must_use]
-    pub const fn listener(&self) -> Option<ListenerId> {
-        self.listener
-    }
-
-    /// The connection, to look at.
-    #[must_use]
-    pub const fn connection(&self) -> &Connection {
-        self.connection
-    }
-
-    /// Queues as much of `text` as there is room for; returns how many bytes that was.
-    pub fn send(&mut self, text: &[u8]) -> usize {
-        if self.closes {
-            return 0;
-        }
-        let sent = self.connection.send(self.pool, text);
-        self.calls.sent += sent as u32;
-        sent
-    }
-
-    /// As [`send`](Self::send), and the peer is told that `text` is urgent: RFC 9293 3.8.5.
-    pub fn send_urgent(&mut self, text: &[u8]) -> usize {
-        if self.closes {
-            return 0;
-        }
-        let sent = self.connection.send_urgent(self.pool, text);
-        self.calls.sent += sent as u32;
-        sent
-    }
-
-    /// Bytes up to the end of the peer's urgent text that were not taken; 0 when there is none.
-    #[must_use]
-    pub fn urgent_left(&self) -> u32 {
-        self.connection.urgent_left()
-    }
-
-    /// Bytes that [`send`](Self::send) would take.
-    #[must_use]
-    pub fn room(&self) -> usize {
-        self.connection.send_room()
-    }
-
-    /// Moves text that was kept into `buffer`; returns how many bytes. While text is shown to
-    /// [`App::on_text`], and until then to who is told of its segment, there is none.
-    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while filled < buffer.len() && !self.shows {
-            let piece = self.connection.peek(self.pool);
-            let len = piece.len().min(buffer.len() - filled);
-            if len == 0 {
-                break;
-            }
-            buffer[filled..filled + len].copy_from_slice(&piece[..len]);
-            filled += len;
-            self.connection.consume(self.pool, len);
-        }
-        self.calls.took += filled as u32;
-        filled
-    }
-
-    /// Ends our half after what is queued; receiving goes on.
-    pub fn shutdown(&mut self) {
-        self.calls.ended = true;
-        self.connection.shutdown();
-    }
-
-    /// Ends our half and stops reading. What was not read by the end of this call makes it a reset
-    /// (RFC 9293 3.6, SHLD-3).
-    pub fn close(&mut self) {
-        self.closes = true;
-        self.calls.ended = true;
-    }
-
-    /// Resets the connection.
-    pub fn abort(&mut self) {
-        self.calls.ended = true;
-        self.connection.abort();
-    }
-
-    /// Changes the settings of the connection: see [`Connection::configure`].
-    pub fn configure(&mut self, change: impl FnOnce(&mut Config)) {
-        self.connection.configure(self.now, change);
     }
 }

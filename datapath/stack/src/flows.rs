@@ -13,12 +13,12 @@ use wirepath_tcp::time_wait::TimeWait;
 use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tuple::Tuple;
 
-use crate::app::{Calls, Socket};
 use crate::flight::RingId;
 use crate::limits::Capacity;
 use crate::link::Link;
 use crate::listeners::{Keyed, ListenerId};
 use crate::slab::Slab;
+use crate::socket::{Calls, Partner, Socket};
 use crate::wheel::TimerId;
 
 /// What kind of state a flow has, and its number among those.
@@ -72,30 +72,14 @@ pub(crate) struct OpenFlow<S> {
     /// Whether it was opened by a SYN alone, and the handshake is not done.
     pub(crate) early: bool,
     pub(crate) ring: RingId,
+    /// The number of the flow that it is paired with.
+    pub(crate) partner: Option<u32>,
     pub(crate) connection: Connection,
     pub(crate) session: S,
 }
 
-impl<S> OpenFlow<S> {
-    /// The connection as its application sees it, for one call, and the application's session.
-    pub(crate) fn socket<'a>(
-        &'a mut self,
-        now: Instant,
-        pool: &'a mut BlockPool,
-    ) -> (Socket<'a>, &'a mut S) {
-        let socket = Socket {
-            now,
-            tuple: &self.tuple,
-            listener: self.listener,
-            connection: &mut self.connection,
-            pool,
-            closes: false,
-            shows: false,
-            calls: Calls::default(),
-        };
-        (socket, &mut self.session)
-    }
-}
+/// An open flow as its application sees it, for one call, and the application's session.
+pub(crate) type Served<'a, S> = (Socket<'a>, &'a mut S);
 
 /// A flow that is over but for the last segments.
 #[derive(Debug)]
@@ -142,6 +126,36 @@ impl<S> Flows<S> {
     /// What stands for a tuple where several workers meet.
     pub(crate) fn key(&self, tuple: &Tuple) -> u64 {
         hash(&self.keyed, tuple)
+    }
+
+    /// The open flow of this number as its application sees it.
+    pub(crate) fn socket<'a>(
+        &'a mut self,
+        now: Instant,
+        number: u32,
+        pool: &'a mut BlockPool,
+    ) -> Option<Served<'a, S>> {
+        let (flow, partner) = self.open.get_with(number, |flow| flow.partner)?;
+        let partner = partner.zip(flow.partner).map(|(other, number)| Partner {
+            number,
+            tuple: &other.tuple,
+            listener: other.listener,
+            before: other.connection.state(),
+            connection: &mut other.connection,
+            calls: Calls::default(),
+        });
+        let socket = Socket {
+            now,
+            tuple: &flow.tuple,
+            listener: flow.listener,
+            connection: &mut flow.connection,
+            partner,
+            pool,
+            closes: false,
+            shows: false,
+            calls: Calls::default(),
+        };
+        Some((socket, &mut flow.session))
     }
 
     /// The flow of this tuple.

@@ -16,6 +16,7 @@ pub mod peers;
 mod ports;
 pub mod rss;
 mod slab;
+mod socket;
 pub mod tap;
 // No part of the interface: the fuzz targets hold it against a model.
 #[doc(hidden)]

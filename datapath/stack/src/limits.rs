@@ -9,6 +9,9 @@ pub const SEGMENTS_PER_TURN: usize = 512;
 /// Connections whose timers may fire in one turn.
 pub const TIMERS_PER_TURN: usize = 256;
 
+/// Requests of the application that one turn grants.
+pub const REQUESTS_PER_TURN: usize = 256;
+
 /// Bytes shown to an application at a time when it reads from its receive buffer.
 pub const READ_CHUNK: usize = wirepath_tcp::limits::BLOCK_SIZE;
 

@@ -53,6 +53,21 @@ impl<T> Slab<T> {
         self.slots.get_mut(number as usize)?.as_mut()
     }
 
+    /// The value of `number`, and with it the one that it names as `other`, if that is another.
+    pub(crate) fn get_with(
+        &mut self,
+        number: u32,
+        other: impl Fn(&T) -> Option<u32>,
+    ) -> Option<(&mut T, Option<&mut T>)> {
+        let other = other(self.get(number)?).filter(|&other| other != number);
+        let Some(other) = other.filter(|&other| other < self.reach()) else {
+            return Some((self.get_mut(number)?, None));
+        };
+        let both = [number as usize, other as usize];
+        let [one, other] = self.slots.get_disjoint_mut(both).ok()?;
+        Some((one.as_mut()?, other.as_mut()))
+    }
+
     pub(crate) fn remove(&mut self, number: u32) -> Option<T> {
         let value = self.slots.get_mut(number as usize)?.take();
         if value.is_some() {

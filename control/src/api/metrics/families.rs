@@ -248,7 +248,7 @@ fn listeners(text: &mut Text, report: &ServerReport) {
     for (kind, name, help, get) in families {
         let mut family = text.family(kind, name, help);
         for listener in &report.listeners {
-            let service = listener.service.name();
+            let service = listener.role.name();
             let labels: [(&str, &dyn std::fmt::Display); 2] =
                 [("endpoint", &listener.endpoint), ("service", &service)];
             family.sample(&labels, get(listener));

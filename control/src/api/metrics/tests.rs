@@ -41,7 +41,7 @@ fn report() -> ServerReport {
     };
     let listener = |endpoint: &str| ListenerInfo {
         endpoint: endpoint.parse().unwrap(),
-        service: Service::Echo,
+        role: Service::Echo.into(),
         closing: false,
         tally: Tally {
             held: 2,

@@ -12,7 +12,6 @@ use wirepath_tcp::isn::Secret;
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::{Instant, Millis};
 use wirepath_wire::tcp::ChecksumPolicy;
-use wirepath_wire::tuple::Tuple;
 
 use super::{Host, HostConfig, address, connection_of, ends_of, mac};
 use crate::end::{End, Ending, Pipe};
@@ -102,7 +101,7 @@ impl App for TestApp {
         }
     }
 
-    fn on_closed(&mut self, _tuple: &Tuple, session: &mut Session, reason: CloseReason) {
+    fn on_closed(&mut self, _: &mut Socket<'_>, session: &mut Session, reason: CloseReason) {
         let ending = match reason {
             CloseReason::Finished => Ending::Finished,
             CloseReason::TimedOut => Ending::TimedOut,

@@ -73,7 +73,7 @@ impl App for Note {
         self.told.push(Told::SoftError(error));
     }
 
-    fn on_closed(&mut self, _: &Tuple, (): &mut (), reason: CloseReason) {
+    fn on_closed(&mut self, _: &mut Socket<'_>, (): &mut (), reason: CloseReason) {
         self.told.push(Told::Closed(reason));
     }
 }

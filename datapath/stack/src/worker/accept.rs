@@ -159,6 +159,7 @@ impl<D: Device, A: App> Worker<D, A> {
             dirty: false,
             early: false,
             ring: RingId::NONE,
+            partner: None,
             connection,
             session: A::Session::default(),
         }

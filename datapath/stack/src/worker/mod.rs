@@ -9,6 +9,7 @@ mod ingress;
 mod open;
 mod record;
 mod report;
+mod request;
 mod segment;
 mod serve;
 mod timers;
@@ -30,6 +31,7 @@ use wirepath_tcp::Path;
 use wirepath_tcp::buffer::BlockPool;
 use wirepath_tcp::config::Config;
 use wirepath_tcp::isn::Secret;
+use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::tcp::ChecksumPolicy;
@@ -98,6 +100,8 @@ pub struct Worker<D: Device, A: App> {
     pool: BlockPool,
     /// Numbers of open flows that may have something to send, in the order of their turn.
     dirty: VecDeque<u32>,
+    /// Partners of the flow that is served, with the states they were in before: they are next.
+    partners: Vec<(u32, State)>,
     arrivals: Vec<Arrival>,
     /// Text shown to an application from its receive buffer.
     chunk: Box<[u8; limits::READ_CHUNK]>,
@@ -115,6 +119,8 @@ pub struct Worker<D: Device, A: App> {
     turns_without_timers: u32,
     /// All connections are being closed: what comes is for nobody.
     draining: bool,
+    /// The application had more requests than one turn grants.
+    has_requests: bool,
 }
 
 /// Resets for segments of no connection, so many each millisecond.
@@ -159,6 +165,7 @@ impl<D: Device, A: App> Worker<D, A> {
             wheel: Wheel::with_capacity(connections + half_open + time_wait),
             pool: BlockPool::new(blocks),
             dirty: VecDeque::with_capacity(connections),
+            partners: Vec::with_capacity(2),
             arrivals: Vec::with_capacity(limits::RECEIVE_BATCH),
             chunk: Box::new([0; limits::READ_CHUNK]),
             counters: Counters::default(),
@@ -170,6 +177,7 @@ impl<D: Device, A: App> Worker<D, A> {
             flight: Flight::new(),
             turns_without_timers: 0,
             draining: false,
+            has_requests: false,
             config,
         }
     }
@@ -270,6 +278,7 @@ impl<D: Device, A: App> Worker<D, A> {
             self.turns_without_timers = 0;
             progress.fired = self.expire(now);
         }
+        self.grant_requests(now);
         progress
     }
 
@@ -305,7 +314,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Whether something waits for the next turn that neither a frame nor a timer announces.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || self.is_stalled()
+        !self.dirty.is_empty() || self.is_stalled() || self.has_requests
     }
 
     /// Whether a transmit ring has no room: until it has, looking again is of no use.
@@ -317,7 +326,8 @@ impl<D: Device, A: App> Worker<D, A> {
     /// No later than the first timer, if any is armed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.wheel.next_deadline()
+        let deadlines = [self.wheel.next_deadline(), self.app.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The device at `index`, in the order of [`attach`](Self::attach).

@@ -55,9 +55,20 @@ impl<D: Device, A: App> Worker<D, A> {
     pub fn connect(
         &mut self,
         now: Instant,
+        to: (Option<IpAddr>, Endpoint),
+        config: Config,
+        mut session: A::Session,
+    ) -> Result<Tuple, OpenError> {
+        self.try_connect(now, to, config, &mut session)
+    }
+
+    /// As [`connect`](Self::connect); takes the session only if it succeeds.
+    pub(super) fn try_connect(
+        &mut self,
+        now: Instant,
         (local, remote): (Option<IpAddr>, Endpoint),
         config: Config,
-        session: A::Session,
+        session: &mut A::Session,
     ) -> Result<Tuple, OpenError> {
         let source = local.or_else(|| self.source_for(&remote.address));
         let source = source.ok_or(OpenError::BadLocal)?;
@@ -81,7 +92,7 @@ impl<D: Device, A: App> Worker<D, A> {
         };
         let port = self.source_ports.choose(source, remote, judge);
         let tuple = tuple_from(port.ok_or(OpenError::NoPort)?);
-        self.open(now, tuple, config, session)?;
+        self.try_open(now, tuple, config, session)?;
         Ok(tuple)
     }
 
@@ -110,7 +121,17 @@ impl<D: Device, A: App> Worker<D, A> {
         now: Instant,
         tuple: Tuple,
         config: Config,
-        session: A::Session,
+        mut session: A::Session,
+    ) -> Result<(), OpenError> {
+        self.try_open(now, tuple, config, &mut session)
+    }
+
+    fn try_open(
+        &mut self,
+        now: Instant,
+        tuple: Tuple,
+        config: Config,
+        session: &mut A::Session,
     ) -> Result<(), OpenError> {
         let (local, remote) = (tuple.local.address, tuple.remote.address);
         if !ip::is_unicast(remote) || self.local(&remote).is_some() {
@@ -153,8 +174,9 @@ impl<D: Device, A: App> Worker<D, A> {
             dirty: false,
             early: false,
             ring: RingId::NONE,
+            partner: None,
             connection: Connection::open(now, config, path, iss, ts_offset),
-            session,
+            session: std::mem::take(session),
         };
         self.keep_open(now, flow).ok_or(OpenError::Full)?;
         self.enter(State::SynSent);

@@ -7,8 +7,9 @@ use wirepath_tcp::timers::Timer;
 use wirepath_wire::tcp::Header;
 
 use super::Worker;
-use crate::app::{App, Calls};
+use crate::app::App;
 use crate::flight::{Event, Flight, Trouble};
+use crate::socket::Calls;
 use crate::tap::Direction;
 
 impl<D: Device, A: App> Worker<D, A> {
@@ -63,8 +64,10 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     pub(super) fn note_calls(&mut self, now: Instant, number: u32, calls: Calls) {
-        let Calls { took, sent, ended } = calls;
-        if calls != Calls::default() {
+        let Calls {
+            took, sent, ended, ..
+        } = calls;
+        if took > 0 || sent > 0 || ended {
             self.note(now, number, Event::Application { took, sent, ended });
         }
     }

@@ -7,8 +7,9 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
 use super::Worker;
-use crate::app::{App, Socket};
+use crate::app::App;
 use crate::flows::{FlowRef, TimeWaitFlow};
+use crate::socket::{Done, Socket};
 use crate::wheel::TimerId;
 
 impl<D: Device, A: App> Worker<D, A> {
@@ -28,13 +29,12 @@ impl<D: Device, A: App> Worker<D, A> {
             return false;
         };
         self.show_unread(now, number);
-        if let Some(flow) = self.flows.open.get_mut(number)
-            && flow.connection.state().is_synchronized()
+        if let Some((mut socket, session)) = self.flows.socket(now, number, &mut self.pool)
+            && socket.connection().state().is_synchronized()
         {
-            let (mut socket, session) = flow.socket(now, &mut self.pool);
             self.app.on_writable(&mut socket, session);
-            let calls = socket.finish();
-            self.note_calls(now, number, calls);
+            let done = socket.finish();
+            self.end_call(now, number, done);
         }
         self.serve(now, number, before);
         true
@@ -60,12 +60,11 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
             return None;
         };
-        let flow = self.flows.open.get_mut(number)?;
-        let before = flow.connection.state();
-        let (mut socket, session) = flow.socket(now, &mut self.pool);
+        let (mut socket, session) = self.flows.socket(now, number, &mut self.pool)?;
+        let before = socket.connection().state();
         let result = call(&mut self.app, &mut socket, session);
-        let calls = socket.finish();
-        self.note_calls(now, number, calls);
+        let done = socket.finish();
+        self.end_call(now, number, done);
         self.serve(now, number, before);
         Some(result)
     }
@@ -73,6 +72,14 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Shows the application what is new, and takes note of what it did. `before` is the state in
     /// which the connection was before this turn touched it.
     pub(super) fn serve(&mut self, now: Instant, number: u32, before: State) {
+        self.serve_one(now, number, before);
+        // Each time text or an end has moved on, so it does not go to and fro for ever.
+        while let Some((partner, before)) = self.partners.pop() {
+            self.serve_one(now, partner, before);
+        }
+    }
+
+    fn serve_one(&mut self, now: Instant, number: u32, before: State) {
         loop {
             self.show_unread(now, number);
             let Some(flow) = self.flows.open.get_mut(number) else {
@@ -81,7 +88,9 @@ impl<D: Device, A: App> Worker<D, A> {
             let Some(event) = flow.connection.poll_event() else {
                 break;
             };
-            let (mut socket, session) = flow.socket(now, &mut self.pool);
+            let Some((mut socket, session)) = self.flows.socket(now, number, &mut self.pool) else {
+                return;
+            };
             match event {
                 Event::Connected => {
                     self.counters.opened += 1;
@@ -94,14 +103,16 @@ impl<D: Device, A: App> Worker<D, A> {
                 Event::SoftError(error) => self.app.on_soft_error(&mut socket, session, error),
                 Event::PeerClosed => self.app.on_peer_closed(&mut socket, session),
                 Event::Closed(reason) => {
-                    self.app.on_closed(socket.tuple, session, reason);
+                    self.app.on_closed(&mut socket, session, reason);
+                    let done = socket.finish();
+                    self.end_partner_call(now, done);
                     self.count_closed(reason);
                     self.note_closed(now, number, reason);
                     continue;
                 }
             }
-            let calls = socket.finish();
-            self.note_calls(now, number, calls);
+            let done = socket.finish();
+            self.end_call(now, number, done);
         }
         self.note_state(number, before);
         self.touch(now, number);
@@ -110,10 +121,9 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Offers text where it lies in its frame. The handshake may have ended with the same segment,
     /// or its text be urgent: the application is told of that first.
     pub(super) fn show_text(&mut self, now: Instant, number: u32, text: &[u8]) {
-        let Some(flow) = self.flows.open.get_mut(number) else {
+        let Some((mut socket, session)) = self.flows.socket(now, number, &mut self.pool) else {
             return;
         };
-        let (mut socket, session) = flow.socket(now, &mut self.pool);
         socket.shows = true;
         while let Some(event) = socket.connection.poll_early_event() {
             if event == Event::Connected {
@@ -133,9 +143,9 @@ impl<D: Device, A: App> Worker<D, A> {
             self.app.on_text(&mut socket, session, text)
         };
         socket.connection.settle(socket.pool, text, used);
-        let mut calls = socket.finish();
-        calls.took += used as u32;
-        self.note_calls(now, number, calls);
+        let mut done = socket.finish();
+        done.calls.took += used as u32;
+        self.end_call(now, number, done);
     }
 
     /// Offers what lies in the receive buffer, until the application takes no more.
@@ -147,7 +157,9 @@ impl<D: Device, A: App> Worker<D, A> {
             let text = &text[..text.len().min(self.chunk.len())];
             let len = text.len();
             self.chunk[..len].copy_from_slice(text);
-            let (mut socket, session) = flow.socket(now, &mut self.pool);
+            let Some((mut socket, session)) = self.flows.socket(now, number, &mut self.pool) else {
+                return;
+            };
             socket.shows = true;
             let text = &self.chunk[..len];
             let used = if self.draining {
@@ -156,12 +168,29 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.app.on_text(&mut socket, session, text)
             };
             socket.connection.consume(socket.pool, used.min(len));
-            let mut calls = socket.finish();
-            calls.took += used as u32;
-            self.note_calls(now, number, calls);
+            let mut done = socket.finish();
+            done.calls.took += used as u32;
+            self.end_call(now, number, done);
             if used == 0 || len == 0 {
                 break;
             }
+        }
+    }
+
+    /// Takes note of what the application did in one call.
+    fn end_call(&mut self, now: Instant, number: u32, done: Done) {
+        self.note_calls(now, number, done.calls);
+        self.end_partner_call(now, done);
+    }
+
+    /// What was done to the partner is served after the connection itself.
+    fn end_partner_call(&mut self, now: Instant, done: Done) {
+        let Some((partner, before, calls)) = done.partner else {
+            return;
+        };
+        self.note_calls(now, partner, calls);
+        if !self.partners.iter().any(|&(number, _)| number == partner) {
+            self.partners.push((partner, before));
         }
     }
 
@@ -236,6 +265,9 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(flow) = self.flows.open.remove(number) else {
             return;
         };
+        if let Some(partner) = flow.partner.and_then(|it| self.flows.open.get_mut(it)) {
+            partner.partner = None;
+        }
         self.wheel.remove(flow.timer);
         if let Some(listener) = flow.listener {
             self.listeners.let_go(listener);

@@ -1,0 +1,148 @@
+//! The hosts of backends, and the stations on the link that they are reached by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rtnetlink::Handle;
+use tokio::sync::Notify;
+use wirepath_wire::ethernet::MacAddr;
+
+use super::mailbox::Served;
+use super::next_hop::{self, NextHop};
+use super::{ControlPlane, ListenError, PoolOptions, StartError};
+
+/// How often the kernel is asked where backends are, and how soon first while it does not know.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+const ASK_SOON: Duration = Duration::from_millis(5);
+
+/// The hosts of all backends, and which station each is reached by.
+#[derive(Debug, Default)]
+pub(super) struct Backends {
+    stations: Mutex<BTreeMap<IpAddr, Option<MacAddr>>>,
+    /// There are others.
+    changed: Notify,
+}
+
+impl Backends {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<IpAddr, Option<MacAddr>>) -> T) -> T {
+        let stations = self.stations.lock();
+        act(&mut stations.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ControlPlane {
+    /// Takes note of the hosts of backends, which must be others.
+    pub(super) async fn find_backends(&self, pools: &[PoolOptions]) -> Result<(), ListenError> {
+        let backends = pools.iter().flat_map(|pool| &pool.settings.backends);
+        let hosts: BTreeSet<IpAddr> = backends.map(|it| it.endpoint.address).collect();
+        let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink_socket)?;
+        let connection = tokio::spawn(connection);
+        let mut here = None;
+        for &host in &hosts {
+            let hop = next_hop::find(&handle, self.place.index, host).await;
+            match hop.map_err(|source| self.netlink_error(source))? {
+                NextHop::Here => here = here.or(Some(host)),
+                NextHop::Elsewhere => tracing::warn!(
+                    "the kernel does not reach backend {host} by {}: it is looked for on the link",
+                    self.interface()
+                ),
+                NextHop::Neighbor(_) => {}
+            }
+        }
+        connection.abort();
+        if let Some(host) = here {
+            return Err(StartError::BackendIsHere(host).into());
+        }
+        self.backends.with(|stations| {
+            stations.retain(|host, _| hosts.contains(host));
+            for host in hosts {
+                stations.entry(host).or_default();
+            }
+        });
+        self.backends.changed.notify_one();
+        Ok(())
+    }
+
+    /// Tells workers which stations backends are reached by, as the kernel knows it, until the end.
+    pub(super) async fn mind_next_hops(&self) {
+        let opened = rtnetlink::new_connection().map_err(netlink_socket);
+        let (connection, handle, _) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!("{error}: backends are looked for on the link alone");
+                return std::future::pending().await;
+            }
+        };
+        tokio::join!(connection, async {
+            let mut pause = ASK_SOON;
+            loop {
+                self.ask_for_next_hops(&handle).await;
+                let knows_all = self.backends.with(|it| it.values().all(Option::is_some));
+                pause = if knows_all {
+                    ASK_AGAIN
+                } else {
+                    ASK_AGAIN.min(2 * pause)
+                };
+                tokio::select! {
+                    () = self.backends.changed.notified() => pause = ASK_SOON,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        });
+    }
+
+    async fn ask_for_next_hops(&self, handle: &Handle) {
+        let hosts = self.backends.with(|stations| stations.clone());
+        for (host, before) in hosts {
+            let station = self.station(handle, host).await;
+            let Some(station) = station.unwrap_or_else(|error| {
+                tracing::debug!(%host, %error, "cannot ask the kernel");
+                None
+            }) else {
+                continue;
+            };
+            if before == Some(station) {
+                continue;
+            }
+            for worker in &self.workers {
+                let learn = move |_, worker: &mut Served| worker.learn_neighbor(host, station);
+                if let Err(error) = worker.ask(learn).await {
+                    tracing::warn!(%error, %host, "a backend's station");
+                }
+            }
+            self.backends.with(|stations| {
+                if let Some(known) = stations.get_mut(&host) {
+                    *known = Some(station);
+                }
+            });
+        }
+    }
+
+    async fn station(
+        &self,
+        handle: &Handle,
+        host: IpAddr,
+    ) -> Result<Option<MacAddr>, rtnetlink::Error> {
+        let interface = self.place.index;
+        match next_hop::find(handle, interface, host).await? {
+            NextHop::Neighbor(hop) => next_hop::station(handle, interface, hop).await,
+            NextHop::Here | NextHop::Elsewhere => Ok(None),
+        }
+    }
+
+    fn netlink_error(&self, source: rtnetlink::Error) -> StartError {
+        StartError::Netlink {
+            interface: self.interface().to_owned(),
+            source,
+        }
+    }
+}
+
+const fn netlink_socket(source: std::io::Error) -> StartError {
+    StartError::System {
+        what: "open a netlink socket",
+        source,
+    }
+}

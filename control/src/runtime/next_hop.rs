@@ -1,0 +1,105 @@
+//! Where the kernel would send what is for a backend: its routes and neighbors, by netlink.
+
+use std::net::IpAddr;
+
+use futures_util::TryStreamExt;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
+use rtnetlink::{Handle, RouteMessageBuilder};
+use wirepath_wire::ethernet::MacAddr;
+
+/// Where a packet would go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextHop {
+    /// To this neighbor on our interface: the host itself, or a router.
+    Neighbor(IpAddr),
+    /// Nowhere: the address is this host's own.
+    Here,
+    /// To another interface, or the kernel knows no way.
+    Elsewhere,
+}
+
+/// Asks the kernel where a packet to `address` would go.
+pub(super) async fn find(
+    handle: &Handle,
+    interface: u32,
+    address: IpAddr,
+) -> Result<NextHop, rtnetlink::Error> {
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let asked = RouteMessageBuilder::<IpAddr>::new().destination_prefix(address, bits);
+    let Ok(asked) = asked.map(RouteMessageBuilder::build) else {
+        return Ok(NextHop::Elsewhere);
+    };
+    let mut routes = handle.route().get(asked).execute();
+    let route = match routes.try_next().await {
+        Ok(Some(route)) => route,
+        // That there is none is an error to the kernel.
+        Ok(None) | Err(rtnetlink::Error::NetlinkError(_)) => return Ok(NextHop::Elsewhere),
+        Err(error) => return Err(error),
+    };
+    if route.header.kind == RouteType::Local {
+        return Ok(NextHop::Here);
+    }
+    let leaves = RouteAttribute::Oif(interface);
+    if !route.attributes.contains(&leaves) {
+        return Ok(NextHop::Elsewhere);
+    }
+    let gateway = route
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => Some(IpAddr::from(*gateway)),
+            RouteAttribute::Gateway(RouteAddress::Inet6(gateway)) => Some(IpAddr::from(*gateway)),
+            _ => None,
+        });
+    Ok(NextHop::Neighbor(gateway.unwrap_or(address)))
+}
+
+/// The station of a neighbor, if the kernel knows it; if not, has it ask the link.
+pub(super) async fn station(
+    handle: &Handle,
+    interface: u32,
+    neighbor: IpAddr,
+) -> Result<Option<MacAddr>, rtnetlink::Error> {
+    let family = match neighbor {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let wanted = NeighbourAttribute::Destination(match neighbor {
+        IpAddr::V4(address) => NeighbourAddress::Inet(address),
+        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+    });
+    let all = handle.neighbours().get().set_address_family(family);
+    let all: Vec<NeighbourMessage> = all.execute().try_collect().await?;
+    let known = all
+        .iter()
+        .find(|entry| entry.header.ifindex == interface && entry.attributes.contains(&wanted));
+    if let Some(station) = known.and_then(resolved) {
+        return Ok(Some(station));
+    }
+    let ask = handle.neighbours().add(interface, neighbor);
+    let ask = ask.state(NeighbourState::None).flags(NeighbourFlags::Use);
+    ask.replace().execute().await?;
+    Ok(None)
+}
+
+fn resolved(entry: &NeighbourMessage) -> Option<MacAddr> {
+    if matches!(
+        entry.header.state,
+        NeighbourState::Failed | NeighbourState::Incomplete
+    ) {
+        return None;
+    }
+    entry
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            NeighbourAttribute::LinkLayerAddress(bytes) => {
+                bytes.as_slice().try_into().ok().map(MacAddr)
+            }
+            _ => None,
+        })
+}

@@ -1,0 +1,110 @@
+//! Pools of backends: their numbers, and what workers are told of them.
+
+use std::sync::PoisonError;
+
+use wirepath_apps::proxy::{PoolId, PoolReport, PoolSettings};
+
+use super::mailbox::Served;
+use super::{AskError, ControlPlane, ListenError, source_ports};
+
+/// A pool that a server is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolOptions {
+    /// What listeners call it.
+    pub name: String,
+    /// What it does.
+    pub settings: PoolSettings,
+}
+
+/// The numbers of pools: a name keeps its number for as long as the server runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolNumbers(Vec<String>);
+
+impl PoolNumbers {
+    /// Numbers for these pools.
+    #[must_use]
+    pub fn of(pools: &[PoolOptions]) -> Self {
+        Self::default().with(pools)
+    }
+
+    /// The same with those of these pools.
+    #[must_use]
+    pub fn with(mut self, pools: &[PoolOptions]) -> Self {
+        for pool in pools {
+            if self.find(&pool.name).is_none() {
+                self.0.push(pool.name.clone());
+            }
+        }
+        self
+    }
+
+    /// The number of the pool of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<PoolId> {
+        let at = self.0.iter().position(|known| known == name)?;
+        u16::try_from(at).ok().map(PoolId)
+    }
+
+    /// All names, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (PoolId, &str)> {
+        let names = self.0.iter().map(String::as_str);
+        (0..).map(PoolId).zip(names)
+    }
+}
+
+impl ControlPlane {
+    /// The numbers of the pools that there are, or were.
+    #[must_use]
+    pub fn pool_numbers(&self) -> PoolNumbers {
+        let numbers = self.pools.lock();
+        numbers.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives pools their settings, on every worker. Returns the numbers they have from now on.
+    ///
+    /// # Errors
+    /// A backend is an address of this host, the ports of connections to backends are the
+    /// kernel's, or a worker did not answer.
+    pub async fn set_pools(&self, pools: Vec<PoolOptions>) -> Result<PoolNumbers, ListenError> {
+        let numbers = self.pool_numbers().with(&pools);
+        if pools.is_empty() {
+            return Ok(numbers);
+        }
+        self.claim_source_ports()?;
+        self.find_backends(&pools).await?;
+        for PoolOptions { name, settings } in pools {
+            let Some(id) = numbers.find(&name) else {
+                continue;
+            };
+            for worker in &self.workers {
+                let settings = settings.clone();
+                let set = move |_, worker: &mut Served| {
+                    worker.app_mut().proxy_mut().set_pool(id, settings);
+                };
+                worker.ask(set).await?;
+            }
+        }
+        *self.pools.lock().unwrap_or_else(PoisonError::into_inner) = numbers.clone();
+        Ok(numbers)
+    }
+
+    /// Has the segments of connections to backends come to us.
+    fn claim_source_ports(&self) -> Result<(), ListenError> {
+        let ports = &self.place.source_ports;
+        source_ports::check(ports, self.addresses())?;
+        Ok(self.steering.set_port_range(Some(ports.clone()))?)
+    }
+
+    /// What each worker knows of a pool.
+    ///
+    /// # Errors
+    /// A worker did not answer.
+    pub async fn pool_reports(&self, id: PoolId) -> Result<Vec<PoolReport>, AskError> {
+        let mut reports = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            let ask = move |now, worker: &mut Served| worker.app().proxy().report(now, id);
+            reports.extend(worker.ask(ask).await?);
+        }
+        Ok(reports)
+    }
+}

@@ -1,0 +1,100 @@
+//! The ports of connections to backends, kept apart from the kernel's.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use wirepath_stack::link::LocalAddress;
+
+use super::StartError;
+
+/// Where the kernel has no say.
+const OF_OWNED: RangeInclusive<u16> = 1_024..=65_535;
+/// What Linux leaves free above the ports of its own connections.
+const OF_SHARED: RangeInclusive<u16> = 61_000..=65_535;
+
+/// The ports that were asked for, or those that suit the addresses.
+pub(super) fn choose(
+    asked: Option<&RangeInclusive<u16>>,
+    addresses: &[LocalAddress],
+) -> RangeInclusive<u16> {
+    let standard = if is_shared(addresses) {
+        OF_SHARED
+    } else {
+        OF_OWNED
+    };
+    asked.cloned().unwrap_or(standard)
+}
+
+/// Says whether the kernel could give one of the ports to a connection of its own, whose segments
+/// would then come to us.
+pub(super) fn check(
+    ports: &RangeInclusive<u16>,
+    addresses: &[LocalAddress],
+) -> Result<(), StartError> {
+    if !is_shared(addresses) {
+        return Ok(());
+    }
+    let settings = Path::new("/proc/sys/net/ipv4");
+    let read = |name: &str| std::fs::read_to_string(settings.join(name)).unwrap_or_default();
+    let kernel = read("ip_local_port_range");
+    let reserved = ranges(&read("ip_local_reserved_ports"));
+    let kernel: Vec<u16> = kernel
+        .split_whitespace()
+        .filter_map(|it| it.parse().ok())
+        .collect();
+    let [first, last] = kernel[..] else {
+        return Ok(());
+    };
+    let is_free = |port: u16| {
+        let is_reserved = reserved.iter().any(|range| range.contains(&port));
+        is_reserved || !(first..=last).contains(&port)
+    };
+    if ports.clone().all(is_free) {
+        return Ok(());
+    }
+    Err(StartError::SourcePorts {
+        ports: ports.clone(),
+        kernel: first..=last,
+    })
+}
+
+fn is_shared(addresses: &[LocalAddress]) -> bool {
+    addresses.iter().any(|local| !local.owned)
+}
+
+/// Ranges written as `1-3,7`.
+fn ranges(text: &str) -> Vec<RangeInclusive<u16>> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+    };
+    text.split(',').filter_map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local(owned: bool) -> LocalAddress {
+        LocalAddress {
+            address: [192, 0, 2, 1].into(),
+            owned,
+        }
+    }
+
+    #[test]
+    fn a_shared_address_leaves_the_kernel_its_ports() {
+        assert_eq!(choose(None, &[local(true)]), OF_OWNED);
+        assert_eq!(choose(None, &[local(true), local(false)]), OF_SHARED);
+        assert_eq!(
+            choose(Some(&(5_000..=5_999)), &[local(false)]),
+            5_000..=5_999
+        );
+    }
+
+    #[test]
+    fn reserved_ports_are_read_as_the_kernel_writes_them() {
+        assert_eq!(ranges("8080,9000-9010\n"), [8_080..=8_080, 9_000..=9_010]);
+        assert_eq!(ranges("\n"), []);
+    }
+}

@@ -1,0 +1,233 @@
+//! A pool as a worker knows it: its backends, who waits for one, and who has how many.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::Endpoint;
+
+use super::backend::{Backend, Failure, Standing, Tally};
+use super::balance::Chooser;
+use super::check::Means;
+use super::settings::{BackendSettings, PoolSettings};
+
+/// A pool.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) settings: PoolSettings,
+    /// Those of the settings, in their order.
+    pub(super) backends: Vec<Backend>,
+    /// Those that are no longer in the settings, until their last connection has ended.
+    former: Vec<Backend>,
+    chooser: Chooser,
+    /// Pairs that wait for a backend to have room.
+    pub(super) queue: VecDeque<u32>,
+    /// Connections that clients have, all and by address.
+    clients: usize,
+    by_source: HashMap<IpAddr, usize>,
+    pub(super) refusals: Refusals,
+}
+
+/// Clients that were refused, since the pool was first known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Refusals {
+    /// There were as many clients as there may be.
+    pub too_many: u64,
+    /// Their address had as many connections as it may.
+    pub too_many_of_source: u64,
+    /// No backend was to be had.
+    pub no_backend: u64,
+    /// All backends were full, and so was the queue.
+    pub queue_full: u64,
+    /// They had waited for too long.
+    pub timed_out: u64,
+}
+
+/// Where a client is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    At(Endpoint),
+    /// Some are usable and all of them full.
+    Full,
+    Nowhere,
+}
+
+/// What is known of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolReport {
+    /// Connections that clients have now.
+    pub clients: usize,
+    /// Clients that wait for a backend to have room.
+    pub queued: usize,
+    /// Clients that were refused.
+    pub refusals: Refusals,
+    /// Its backends.
+    pub backends: Vec<BackendReport>,
+}
+
+/// What is known of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackendReport {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// How it stands.
+    pub standing: Standing,
+    /// Connections and attempts now.
+    pub held: usize,
+    /// What it did.
+    pub tally: Tally,
+}
+
+impl Pool {
+    pub(super) fn new(settings: PoolSettings) -> Self {
+        let backends: Vec<Backend> = fresh(&settings.backends).collect();
+        Self {
+            chooser: Chooser::new(settings.balance, &backends),
+            settings,
+            backends,
+            former: Vec::new(),
+            queue: VecDeque::new(),
+            clients: 0,
+            by_source: HashMap::new(),
+            refusals: Refusals::default(),
+        }
+    }
+
+    /// Takes on other settings. Backends that stay keep what is known of them.
+    pub(super) fn become_of(&mut self, settings: PoolSettings) {
+        let mut known: Vec<Backend> = self
+            .backends
+            .drain(..)
+            .chain(self.former.drain(..))
+            .collect();
+        for mut backend in fresh(&settings.backends) {
+            let endpoint = backend.settings.endpoint;
+            let at = known.iter().position(|it| it.settings.endpoint == endpoint);
+            if let Some(at) = at {
+                let settings = backend.settings;
+                backend = known.swap_remove(at);
+                backend.settings = settings;
+            }
+            self.backends.push(backend);
+        }
+        known.retain(|backend| backend.held > 0);
+        self.former = known;
+        self.chooser = Chooser::new(settings.balance, &self.backends);
+        self.settings = settings;
+    }
+
+    /// Whether another client of this address may come; counts it if so.
+    pub(super) fn admit(&mut self, source: IpAddr) -> bool {
+        let PoolSettings {
+            max_connections,
+            max_per_source,
+            ..
+        } = self.settings;
+        if max_connections > 0 && self.clients >= max_connections {
+            self.refusals.too_many += 1;
+            return false;
+        }
+        if max_per_source > 0 {
+            let held = self.by_source.entry(source).or_default();
+            if *held >= max_per_source {
+                self.refusals.too_many_of_source += 1;
+                return false;
+            }
+            *held += 1;
+        }
+        self.clients += 1;
+        true
+    }
+
+    /// A client that was admitted is gone.
+    pub(super) fn let_go(&mut self, source: IpAddr) {
+        self.clients -= 1;
+        if let Some(held) = self.by_source.get_mut(&source) {
+            *held -= 1;
+            if *held == 0 {
+                self.by_source.remove(&source);
+            }
+        }
+    }
+
+    /// Chooses a backend for a client, and holds a place there. Those that were tried are left out
+    /// while there is another.
+    pub(super) fn place(&mut self, now: Instant, source: IpAddr, tried: &[Endpoint]) -> Place {
+        let backends = &self.backends;
+        let untried = |at: usize| !tried.contains(&backends[at].settings.endpoint);
+        let usable = |at: usize| backends[at].is_usable(now) && untried(at);
+        let slow_start = self.settings.slow_start;
+        let share = |at: usize| backends[at].share(now, slow_start);
+        let open = |at: usize| usable(at) && backends[at].has_room();
+        if let Some(at) = self.chooser.choose(backends, source, open, share) {
+            self.backends[at].held += 1;
+            return Place::At(self.backends[at].settings.endpoint);
+        }
+        let is_full = (0..backends.len()).any(usable);
+        if is_full { Place::Full } else { Place::Nowhere }
+    }
+
+    /// Gives back a place that [`place`](Self::place) has held.
+    pub(super) fn give_back(&mut self, endpoint: Endpoint) {
+        if let Some(backend) = self.backend(endpoint) {
+            backend.held -= 1;
+        }
+        self.former.retain(|backend| backend.held > 0);
+    }
+
+    pub(super) fn fail(&mut self, now: Instant, endpoint: Endpoint, failure: Failure) {
+        let ejection = self.settings.ejection;
+        if let Some(backend) = self.backend(endpoint) {
+            backend.fail(now, failure, &ejection);
+        }
+    }
+
+    /// Its backends and how to check them, if they are to be checked.
+    pub(super) fn checked(&mut self) -> Option<(&mut [Backend], Means)> {
+        let means = Means {
+            local: self.settings.local,
+            tcp: self.settings.tcp,
+            timeout: self.settings.check.as_ref()?.timeout,
+        };
+        Some((&mut self.backends, means))
+    }
+
+    /// A check of a backend has an answer. When the next is due.
+    pub(super) fn conclude(&mut self, now: Instant, endpoint: Endpoint, good: bool) -> Instant {
+        let Some(check) = &self.settings.check else {
+            return Instant::NEVER;
+        };
+        let needed = if good { check.rise } else { check.fall };
+        let next = now + check.interval;
+        if let Some(backend) = self.backend(endpoint) {
+            backend.checked(now, good, needed);
+            backend.health.next = next;
+        }
+        next
+    }
+
+    /// The backend there, or that was there.
+    pub(super) fn backend(&mut self, endpoint: Endpoint) -> Option<&mut Backend> {
+        let all = self.backends.iter_mut().chain(&mut self.former);
+        all.into_iter().find(|it| it.settings.endpoint == endpoint)
+    }
+
+    pub(super) fn report(&self, now: Instant) -> PoolReport {
+        let backends = self.backends.iter().map(|backend| BackendReport {
+            endpoint: backend.settings.endpoint,
+            standing: backend.standing(now),
+            held: backend.held,
+            tally: backend.tally,
+        });
+        PoolReport {
+            clients: self.clients,
+            queued: self.queue.len(),
+            refusals: self.refusals,
+            backends: backends.collect(),
+        }
+    }
+}
+
+fn fresh(backends: &[BackendSettings]) -> impl Iterator<Item = Backend> {
+    backends.iter().copied().map(Backend::new)
+}
