@@ -6,7 +6,6 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,40 +13,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use support::client::{self, SHARED_V4};
+use support::file::File;
 use support::server::{Server, WIREPATH, control_path, run_to_end, server_command};
 use support::wait_until;
 use wirepath::netns::{Link, Network};
 
 const ECHO: &str = "[[listener]]\nservice = \"echo\"\n";
 const CHARGEN: &str = "[[listener]]\nservice = \"chargen\"\n";
-
-/// A file that goes when the value does.
-struct File(PathBuf);
-
-impl File {
-    fn new(text: &str) -> Self {
-        let file = Self(control_path().with_extension("toml"));
-        file.write(text);
-        file
-    }
-
-    /// Replaces what it says.
-    fn write(&self, text: &str) {
-        let text = format!("interface = \"{}\"\n{text}", Network::SERVER_INTERFACE);
-        fs::write(&self.0, text).unwrap();
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        // Nobody is hurt by a file that stays.
-        let _ = fs::remove_file(&self.0);
-    }
-}
 
 fn network(label: &str) -> Network {
     let link = Link {
@@ -374,13 +346,14 @@ fn a_file_can_be_looked_at_without_a_server() {
     assert!(checked.status.success(), "{checked:?}");
     let said = String::from_utf8(checked.stdout).unwrap();
     let expected = "would serve 192.0.2.1, 2001:db8::1 of eth0\n\
-        would serve echo at port 7\nwould serve discard at 192.0.2.1:9000\n";
+        would serve echo at port 7\nwould serve discard at 192.0.2.1:9000\n\
+        would serve proxy at port 8080, to 192.0.2.10:80\n";
     assert_eq!(said, expected);
 
     let short = File::new(ECHO);
     let shown = look(&["show", short.path()]).unwrap();
-    let whole = File(control_path().with_extension("toml"));
-    fs::write(&whole.0, &shown.stdout).unwrap();
+    let whole = File::new("");
+    fs::write(whole.path(), &shown.stdout).unwrap();
     assert_eq!(look(&["show", whole.path()]).unwrap().stdout, shown.stdout);
     let said = String::from_utf8(shown.stdout).unwrap();
     assert!(said.contains("congestion = \"cubic\""), "{said}");

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Extension, Router};
 use futures_util::stream;
+use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Patience;
@@ -84,7 +85,7 @@ async fn start(
     Ok(([number], [kind], body).into_response())
 }
 
-async fn more(mut capture: Capture) -> Result<Option<(Vec<u8>, Capture)>, CaptureError> {
+async fn more(mut capture: Capture) -> Result<Option<(Bytes, Capture)>, CaptureError> {
     let blocks = capture.next().await?;
     Ok(blocks.map(|blocks| (blocks, capture)))
 }

@@ -1,6 +1,7 @@
 //! What a server counted and measured, in the text format of Prometheus.
 
 mod families;
+mod pools;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

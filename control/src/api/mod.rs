@@ -24,5 +24,5 @@ pub use filter::{Filter, FilterError};
 pub use model::{Details, Flow, FlowPage, Listener, NewListener, Problem, Rank, Timer};
 pub use server::{Server, serve, serve_metrics};
 pub use socket::{ControlSocket, SocketError};
-pub use stats::{Quantiles, QueueStats, Stats, WorkerStats};
+pub use stats::{BackendStats, PoolStats, Quantiles, QueueStats, Stats, WorkerStats};
 pub use trace::{Trace, TraceEvent, TraceQuery, What};

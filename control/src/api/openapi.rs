@@ -1,6 +1,6 @@
 //! docs/openapi.json says what the API is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use super::capture::{CAPTURE, ONE_CAPTURE};
 use super::flows::{LIMIT_MAX, TOP_MAX};
 use super::model::{Details, Flow, FlowPage, Listener, NewListener, Problem, Rank};
 use super::server::{OPENAPI, PATHS};
-use super::stats::{Quantiles, QueueStats, Stats, WorkerStats};
+use super::stats::{BackendStats, PoolStats, Quantiles, QueueStats, Stats, WorkerStats};
 use super::trace::TRACE;
 use crate::config::Diff;
 
@@ -27,6 +27,12 @@ fn document() -> Value {
 
 /// The value has exactly the properties that the schema of this name has, all of them required.
 fn check(name: &str, value: impl Serialize) {
+    check_with(name, &value, &value);
+}
+
+/// One value has exactly the properties that the schema of this name has, the other those that are
+/// required.
+fn check_with(name: &str, whole: &impl Serialize, least: &impl Serialize) {
     let document = document();
     let schema = &document["components"]["schemas"][name];
     let declared = schema["properties"].as_object();
@@ -37,11 +43,20 @@ fn check(name: &str, value: impl Serialize) {
         .collect();
     let required = schema["required"].as_array().expect("a list");
     let required: BTreeSet<&str> = required.iter().filter_map(Value::as_str).collect();
+    let [whole, least] = [fields(whole), fields(least)];
+    assert_eq!(
+        declared,
+        whole.iter().map(String::as_str).collect(),
+        "{name}"
+    );
+    let least = least.iter().map(String::as_str).collect();
+    assert_eq!(required, least, "what {name} requires");
+}
+
+fn fields(value: &impl Serialize) -> BTreeSet<String> {
     let value = serde_json::to_value(value).expect("it can be JSON");
-    let fields = value.as_object().expect("an object").keys();
-    let fields: BTreeSet<&str> = fields.map(String::as_str).collect();
-    assert_eq!(declared, fields, "{name}");
-    assert_eq!(required, fields, "what {name} requires");
+    let object = value.as_object().expect("an object");
+    object.keys().cloned().collect()
 }
 
 #[test]
@@ -70,12 +85,20 @@ fn every_schema_has_the_fields_of_its_type() {
     check("WorkerStats", WorkerStats::default());
     check("Quantiles", Quantiles::default());
     check("QueueStats", QueueStats::default());
-    let new = NewListener {
+    check("PoolStats", PoolStats::default());
+    let backend = BackendStats {
+        address: endpoint,
+        state: name(),
+        held: 0,
+        counters: BTreeMap::new(),
+    };
+    check("BackendStats", backend);
+    let new = |pool| NewListener {
         endpoint,
         service: name(),
-        pool: Some(name()),
+        pool,
     };
-    check("NewListener", new);
+    check_with("NewListener", &new(Some(name())), &new(None));
     let listener = Listener {
         endpoint,
         service: name(),

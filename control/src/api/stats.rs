@@ -1,9 +1,11 @@
 //! What a server counted and measured, as JSON.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wirepath_apps::proxy::{BackendReport, PoolReport};
 use wirepath_stack::counters::Counters;
 use wirepath_stack::worker::Holdings;
 use wirepath_tcp::state::State;
@@ -40,8 +42,36 @@ pub struct Stats {
     pub workers: Vec<WorkerStats>,
     /// Each listener, by endpoint.
     pub listeners: Vec<Listener>,
+    /// Each pool of backends, by name.
+    pub pools: BTreeMap<String, PoolStats>,
     /// Whether all frames are accounted for.
     pub frames_balance: bool,
+}
+
+/// What a pool of backends has and did, on all workers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStats {
+    /// Connections that clients have now.
+    pub clients: usize,
+    /// Clients that wait for a backend to have room.
+    pub queued: usize,
+    /// Clients that were refused, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// Its backends.
+    pub backends: Vec<BackendStats>,
+}
+
+/// What a backend has and did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendStats {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// How it stands: up, ejected, down, draining or disabled.
+    pub state: String,
+    /// Connections and attempts now.
+    pub held: usize,
+    /// Its counters, by name.
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// What one worker has.
@@ -140,9 +170,27 @@ impl Stats {
             stalls: report.stalls,
             workers: report.workers.iter().map(WorkerStats::from).collect(),
             listeners: report.listeners.iter().map(Listener::from).collect(),
+            pools: report.pools.iter().map(pool).collect(),
             frames_balance: report.workers.iter().all(|w| w.snapshot.frames_balance),
         }
     }
+}
+
+fn pool((name, report): (&String, &PoolReport)) -> (String, PoolStats) {
+    let counts = |(name, _, count)| (name, count);
+    let backend = |backend: &BackendReport| BackendStats {
+        address: backend.endpoint.into(),
+        state: backend.standing.name().to_owned(),
+        held: backend.held,
+        counters: named(backend.tally.table().map(counts)),
+    };
+    let stats = PoolStats {
+        clients: report.clients,
+        queued: report.queued,
+        refused: named(report.refusals.table().map(counts)),
+        backends: report.backends.iter().map(backend).collect(),
+    };
+    (name.clone(), stats)
 }
 
 impl From<&WorkerReport> for WorkerStats {

@@ -4,19 +4,21 @@
 //! thread exchanges the buffers for empty ones, many times a second, and puts what the workers
 //! saw in the order of time. A worker never waits: what finds no room is counted.
 
+mod block;
 mod filter;
 mod merge;
 mod pcapng;
 mod recorder;
 
+pub(crate) use block::Record;
 pub use filter::{Filter, FilterError};
 pub(crate) use pcapng::Pcapng;
-pub(crate) use recorder::Record;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use pcap_file::DataLink;
 use pcap_file::pcapng::PcapNgWriteError;
 use tokio::sync::Notify;
@@ -27,10 +29,13 @@ use merge::Merge;
 use recorder::{Clock, Counts, Recorder};
 
 /// How often buffers are exchanged.
-const INTERVAL: Duration = Duration::from_millis(10);
+const INTERVAL: Duration = Duration::from_millis(20);
 /// Bytes that the buffers of all workers may have, and those of one at most.
 const BUFFERS: usize = 64 << 20;
 const BUFFER: usize = 8 << 20;
+/// Bytes that each worker records in a second at most, and a buffer more after a quiet time: to
+/// copy all that a fast link carries would cost connections more than 3 % (docs/performance.md).
+const BYTES_PER_SECOND: f64 = (128 << 20) as f64;
 /// Longest part of a frame that is kept, and the default.
 pub const SNAPLEN_MAX: u32 = 65_535;
 
@@ -103,6 +108,7 @@ impl Captures {
             clock: Clock::start(),
             deadline: options.limit.map(|limit| Instant::now() + limit),
             left: options.count.unwrap_or(u64::MAX),
+            exchanged: Instant::now(),
             stage: Stage::Runs,
             pcapng: Pcapng::new()?,
             parts: self.parts(),
@@ -167,6 +173,8 @@ pub struct Capture {
     deadline: Option<Instant>,
     /// Frames until the end.
     left: u64,
+    /// When buffers were last exchanged.
+    exchanged: Instant,
     stage: Stage,
     pcapng: Pcapng,
     parts: Vec<Part>,
@@ -184,16 +192,19 @@ impl Capture {
     ///
     /// # Errors
     /// A worker has ended.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, CaptureError> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, CaptureError> {
         while self.stage == Stage::Runs {
-            let blocks = self.pcapng.take();
-            if !blocks.is_empty() {
-                return Ok(Some(blocks));
+            let head = self.pcapng.take();
+            if !head.is_empty() {
+                return Ok(Some(head.into()));
             }
             let ends = self.wait().await;
-            self.gather(ends).await?;
+            let blocks = self.gather(ends).await?;
             if ends || self.left == 0 {
                 self.stage = Stage::Ends;
+            }
+            if !blocks.is_empty() {
+                return Ok(Some(blocks));
             }
         }
         if self.stage == Stage::Over {
@@ -206,7 +217,7 @@ impl Capture {
                 self.pcapng.statistics(interface, counts, span)?;
             }
         }
-        Ok(Some(self.pcapng.take()))
+        Ok(Some(self.pcapng.take().into()))
     }
 
     async fn begin(mut self, options: CaptureOptions) -> Result<Self, CaptureError> {
@@ -224,6 +235,8 @@ impl Capture {
                 filter: options.filter.clone(),
                 snaplen: options.snaplen as usize,
                 clock: self.clock,
+                first_interface: part.first_interface,
+                budget: part.buffer,
                 buffer: Vec::with_capacity(part.buffer),
                 counts: part.counts.clone(),
             };
@@ -251,39 +264,35 @@ impl Capture {
         }
     }
 
-    /// Exchanges the buffers, and writes what is in its place in time: at the end all.
-    async fn gather(&mut self, ends: bool) -> Result<(), CaptureError> {
+    /// Exchanges the buffers, and returns what is in its place in time: at the end all.
+    async fn gather(&mut self, ends: bool) -> Result<Bytes, CaptureError> {
         let plane = Arc::clone(&self.captures.plane);
+        let since = self.exchanged.elapsed();
+        self.exchanged = Instant::now();
+        let more = (BYTES_PER_SECOND * since.as_secs_f64()) as usize;
         let mut until = Duration::MAX;
         for (number, (worker, part)) in plane.workers().iter().zip(&mut self.parts).enumerate() {
-            let (id, empty) = (self.id, self.merge.empty(part.buffer));
+            let (id, empty) = (self.id, self.merge.buffers.take(part.buffer));
             let exchange = worker.ask(move |_, worker| {
                 let recorder = worker.taps().find(|it: &Recorder| it.capture == id);
-                recorder.map(|recorder| recorder.exchange(empty))
+                recorder.map(|recorder| recorder.exchange(empty, more))
             });
             if let Some(harvest) = exchange.await? {
                 until = until.min(harvest.until);
                 part.counts = harvest.counts;
-                self.merge.add(number, harvest.records);
+                self.merge.add(number, harvest.blocks);
             }
         }
+        if self.left == u64::MAX
+            && let Some(whole) = self.merge.whole()
+        {
+            return Ok(Bytes::from_owner(whole));
+        }
         let until = if ends { Duration::MAX } else { until };
-        let Self {
-            merge,
-            parts,
-            pcapng,
-            left,
-            ..
-        } = self;
-        merge.drain(until, |worker, record: &Record<'_>| {
-            if *left == 0 {
-                return Ok(());
-            }
-            *left -= 1;
-            let first = parts[worker].first_interface;
-            pcapng.frame(first + record.device as u32, record)
-        })?;
-        Ok(())
+        let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
+        let mut blocks = Vec::new();
+        self.left -= self.merge.drain(until, self.left, &mut blocks);
+        Ok(blocks.into())
     }
 }
 

@@ -1,9 +1,7 @@
 //! Captures as pcapng.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
 };
@@ -13,13 +11,9 @@ use pcap_file::pcapng::blocks::interface_statistics::{
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::pcapng::{PcapNgBlock, PcapNgWriteError, PcapNgWriter};
 use pcap_file::{DataLink, Endianness};
-use wirepath_stack::tap::Direction;
 
-use super::recorder::{Counts, Record};
-
-/// `epb_flags`: bits 0 and 1 tell the direction.
-const INBOUND: u32 = 1;
-const OUTBOUND: u32 = 2;
+use super::block::Record;
+use super::recorder::Counts;
 
 /// Writes blocks to memory.
 pub(crate) struct Pcapng(PcapNgWriter<Vec<u8>>);
@@ -60,24 +54,9 @@ impl Pcapng {
         self.0.write_block(&block.into_block()).map(drop)
     }
 
-    /// A frame of the interface of this number, or a packet where the link is raw.
-    pub(crate) fn frame(
-        &mut self,
-        interface: u32,
-        record: &Record<'_>,
-    ) -> Result<(), PcapNgWriteError> {
-        let way = match record.direction {
-            Direction::In => INBOUND,
-            Direction::Out => OUTBOUND,
-        };
-        let block = EnhancedPacketBlock {
-            interface_id: interface,
-            timestamp: record.time,
-            original_len: record.len as u32,
-            data: Cow::Borrowed(record.bytes),
-            options: vec![EnhancedPacketOption::Flags(way)],
-        };
-        self.0.write_block(&block.into_block()).map(drop)
+    /// A frame.
+    pub(crate) fn frame(&mut self, record: &Record<'_>) {
+        record.write(self.0.get_mut());
     }
 
     /// What became of the frames of the interface of this number, from begin to end.

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use wirepath_stack::tap::{Direction, Tap};
 
+use super::block::Record;
 use super::filter::Filter;
-
-/// Time, length, how much of it was kept, and device and direction, before the bytes.
-const HEADER: usize = 8 + 4 + 4 + 4;
 
 /// Wall-clock time that never goes back: that of the begin, and what has passed since.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +53,12 @@ pub(super) struct Recorder {
     pub(super) filter: Filter,
     pub(super) snaplen: usize,
     pub(super) clock: Clock,
+    /// The number of its first device's interface.
+    pub(super) first_interface: u32,
     /// Its capacity is its bound.
     pub(super) buffer: Vec<u8>,
+    /// Bytes that may be recorded until the next exchange.
+    pub(super) budget: usize,
     /// One for each device.
     pub(super) counts: Vec<Counts>,
 }
@@ -66,16 +68,18 @@ pub(super) struct Recorder {
 pub(super) struct Harvest {
     /// Nothing that comes later is older.
     pub(super) until: Duration,
-    pub(super) records: Vec<u8>,
+    /// Blocks, in the order of their times.
+    pub(super) blocks: Vec<u8>,
     pub(super) counts: Vec<Counts>,
 }
 
 impl Recorder {
-    /// Gives what was recorded for an empty buffer.
-    pub(super) fn exchange(&mut self, empty: Vec<u8>) -> Harvest {
+    /// Gives what was recorded for an empty buffer, and leave to record so many bytes more.
+    pub(super) fn exchange(&mut self, empty: Vec<u8>, more: usize) -> Harvest {
+        self.budget = (self.budget + more).min(empty.capacity());
         Harvest {
             until: self.clock.now(),
-            records: std::mem::replace(&mut self.buffer, empty),
+            blocks: std::mem::replace(&mut self.buffer, empty),
             counts: self.counts.clone(),
         }
     }
@@ -91,82 +95,28 @@ impl Tap for Recorder {
             return;
         }
         counts.taken += 1;
-        let record = Record {
-            time: self.clock.now(),
-            device,
-            direction,
-            len: frame.len(),
-            bytes: &frame[..frame.len().min(self.snaplen)],
-        };
-        if self.buffer.capacity() - self.buffer.len() < record.room() {
+        let bytes = &frame[..frame.len().min(self.snaplen)];
+        let room = self.buffer.capacity() - self.buffer.len();
+        if room.min(self.budget) < Record::room_for(bytes.len()) {
             counts.lost += 1;
             return;
         }
-        record.write(&mut self.buffer);
-    }
-}
-
-/// A frame that was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
-    /// Since 1970.
-    pub(crate) time: Duration,
-    pub(crate) device: usize,
-    pub(crate) direction: Direction,
-    /// Of the whole frame.
-    pub(crate) len: usize,
-    /// As much of it as was kept.
-    pub(crate) bytes: &'a [u8],
-}
-
-impl Record<'_> {
-    const fn room(&self) -> usize {
-        HEADER + self.bytes.len()
-    }
-
-    pub(super) fn write(&self, buffer: &mut Vec<u8>) {
-        let nanos = self.time.as_nanos() as u64;
-        let way = u32::from(self.direction == Direction::Out);
-        buffer.extend_from_slice(&nanos.to_ne_bytes());
-        buffer.extend_from_slice(&(self.len as u32).to_ne_bytes());
-        buffer.extend_from_slice(&(self.bytes.len() as u32).to_ne_bytes());
-        buffer.extend_from_slice(&((self.device as u32) << 1 | way).to_ne_bytes());
-        buffer.extend_from_slice(self.bytes);
-    }
-}
-
-/// The records of a buffer, in the order of their times.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Records<'a>(pub(super) &'a [u8]);
-
-impl<'a> Iterator for Records<'a> {
-    type Item = Record<'a>;
-
-    fn next(&mut self) -> Option<Record<'a>> {
-        let (time, rest) = self.0.split_first_chunk()?;
-        let (len, rest) = rest.split_first_chunk()?;
-        let (kept, rest) = rest.split_first_chunk()?;
-        let (origin, rest) = rest.split_first_chunk()?;
-        let (bytes, rest) = rest.split_at_checked(u32::from_ne_bytes(*kept) as usize)?;
-        self.0 = rest;
-        let origin = u32::from_ne_bytes(*origin);
-        Some(Record {
-            time: Duration::from_nanos(u64::from_ne_bytes(*time)),
-            device: (origin >> 1) as usize,
-            direction: if origin & 1 == 1 {
-                Direction::Out
-            } else {
-                Direction::In
-            },
-            len: u32::from_ne_bytes(*len) as usize,
+        self.budget -= Record::room_for(bytes.len());
+        let record = Record {
+            time: self.clock.now(),
+            interface: self.first_interface + device as u32,
+            direction,
+            len: frame.len(),
             bytes,
-        })
+        };
+        record.write(&mut self.buffer);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::block::Blocks;
 
     fn recorder(capacity: usize) -> Recorder {
         Recorder {
@@ -174,6 +124,8 @@ mod tests {
             filter: Filter::default(),
             snaplen: 60,
             clock: Clock::start(),
+            first_interface: 5,
+            budget: 1_000,
             buffer: Vec::with_capacity(capacity),
             counts: vec![Counts::default(); 2],
         }
@@ -184,28 +136,54 @@ mod tests {
         let mut recorder = recorder(1_000);
         recorder.see(0, Direction::In, &[1; 40]);
         recorder.see(1, Direction::Out, &[2; 100]);
-        let harvest = recorder.exchange(Vec::new());
-        let records: Vec<Record<'_>> = Records(&harvest.records).collect();
-        let [first, second] = records[..] else {
-            panic!("{records:?}");
+        let harvest = recorder.exchange(Vec::new(), 0);
+        let [first, second] = Blocks(&harvest.blocks).collect::<Vec<_>>()[..] else {
+            panic!("{harvest:?}");
         };
-        assert_eq!((first.device, first.direction), (0, Direction::In));
-        assert_eq!((first.len, first.bytes), (40, &[1; 40][..]));
-        assert_eq!((second.device, second.direction), (1, Direction::Out));
-        assert_eq!((second.len, second.bytes), (100, &[2; 60][..]));
-        assert!(first.time <= second.time && second.time <= harvest.until);
+        assert!(first.0 <= second.0 && u128::from(second.0) <= harvest.until.as_nanos());
+        let expected = |(time, _): (u64, &[u8]), interface, direction, (len, bytes)| {
+            let record = Record {
+                time: Duration::from_nanos(time),
+                interface,
+                direction,
+                len,
+                bytes,
+            };
+            let mut block = Vec::new();
+            record.write(&mut block);
+            block
+        };
+        let (one, two) = ((40, &[1; 40][..]), (100, &[2; 60][..]));
+        assert_eq!(first.1, expected(first, 5, Direction::In, one));
+        assert_eq!(second.1, expected(second, 6, Direction::Out, two));
+    }
+
+    #[test]
+    fn what_is_beyond_the_budget_is_counted_until_there_is_more() {
+        let mut recorder = recorder(10_000);
+        recorder.budget = 104;
+        for more in [0, 104] {
+            recorder.exchange(Vec::with_capacity(10_000), more);
+            for _ in 0..2 {
+                recorder.see(0, Direction::In, &[3; 60]);
+            }
+        }
+        assert_eq!(recorder.counts[0].lost, 2);
+        // However long nothing came, a buffer is all that comes at once.
+        recorder.exchange(Vec::with_capacity(500), 1 << 30);
+        assert_eq!(recorder.budget, 500);
     }
 
     #[test]
     fn what_finds_no_room_is_counted_and_nothing_grows() {
-        let mut recorder = recorder(2 * (HEADER + 60));
+        let mut recorder = recorder(2 * (44 + 60));
         let capacity = recorder.buffer.capacity();
         for _ in 0..5 {
             recorder.see(0, Direction::In, &[3; 60]);
         }
         assert_eq!(recorder.buffer.capacity(), capacity);
-        let harvest = recorder.exchange(Vec::new());
-        assert_eq!(Records(&harvest.records).count(), 2);
+        let harvest = recorder.exchange(Vec::new(), 0);
+        assert_eq!(Blocks(&harvest.blocks).count(), 2);
         let counts = Counts {
             seen: 5,
             taken: 5,

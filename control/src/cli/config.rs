@@ -8,7 +8,7 @@ use wirepath_xdp::Interface;
 
 use super::Failure;
 use super::servers::print;
-use crate::config::{Configuration, Source};
+use crate::config::{Configuration, ListenerEntry, Source};
 
 /// What `config` can be told.
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,20 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The backends of a proxy.
+fn to(configuration: &Configuration, listener: &ListenerEntry) -> String {
+    let pools = configuration.pools.iter();
+    let pool = pools.filter(|pool| listener.pool.as_ref() == Some(&pool.name));
+    let backends = pool.flat_map(|pool| &pool.backends);
+    let backends: Vec<_> = backends
+        .map(|backend| backend.address.to_string())
+        .collect();
+    match backends.is_empty() {
+        true => String::new(),
+        false => format!(", to {}", backends.join(", ")),
+    }
+}
+
 /// What a server would do.
 fn summary(configuration: &Configuration) -> String {
     let addresses: Vec<_> = configuration
@@ -63,7 +77,11 @@ fn summary(configuration: &Configuration) -> String {
         let place = listener.place();
         let place = place.as_ref().map_or_else(String::new, ToString::to_string);
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "would serve {service} at {place}");
+        let _ = writeln!(
+            text,
+            "would serve {service} at {place}{}",
+            to(configuration, listener)
+        );
     }
     if configuration.listeners.is_empty() {
         text.push_str("would listen nowhere: there is no [[listener]]\n");

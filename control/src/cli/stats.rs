@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::servers::{Where, block_on, print};
-use crate::api::{Client, QueueStats, Stats, WorkerStats};
+use crate::api::{Client, PoolStats, QueueStats, Stats, WorkerStats};
 
 /// What `stats` can be told.
 #[derive(Debug, clap::Args)]
@@ -91,6 +91,7 @@ fn page(name: &str, stats: &Stats, (since, all): (Option<(f64, &Stats)>, bool)) 
     stages(&mut text, &stats.workers);
     text.push('\n');
     text.push_str(&super::listen::table(&stats.listeners));
+    pools(&mut text, &stats.pools);
     type Group = fn(&Stats) -> &BTreeMap<String, u64>;
     let groups: [(&str, Group); 4] = [
         ("counters", |stats| &stats.counters),
@@ -151,6 +152,48 @@ fn workers(text: &mut String, workers: &[WorkerStats]) {
             frames as f64 / batches as f64,
             sum(|queue| queue.rx_ring_full),
         );
+    }
+}
+
+/// Each backend, by pool, and who was refused.
+fn pools(text: &mut String, pools: &BTreeMap<String, PoolStats>) {
+    for (name, pool) in pools {
+        let _ = writeln!(
+            text,
+            "\npool {name}: {} clients, {} wait for a backend",
+            pool.clients, pool.queued
+        );
+        let ends = pool.backends.iter().map(|it| it.address.to_string().len());
+        let width = ends.max().unwrap_or(0).max("Backend".len());
+        let counters = [
+            "opened",
+            "refused",
+            "timed_out",
+            "failed",
+            "reset",
+            "ejected",
+        ];
+        let _ = write!(text, "{:<width$} {:<8} {:>8}", "Backend", "State", "Held");
+        for counter in counters {
+            let _ = write!(text, " {counter:>9}");
+        }
+        let _ = writeln!(text, " {:>14} {:>14}", "Bytes to", "Bytes from");
+        for backend in &pool.backends {
+            let count = |name: &str| backend.counters.get(name).copied().unwrap_or_default();
+            let (address, state) = (backend.address.to_string(), &backend.state);
+            let _ = write!(text, "{address:<width$} {state:<8} {:>8}", backend.held);
+            for counter in counters {
+                let _ = write!(text, " {:>9}", count(counter));
+            }
+            let _ = writeln!(text, " {:>14} {:>14}", count("text_to"), count("text_from"));
+        }
+        for (reason, count) in pool.refused.iter().filter(|(_, count)| **count > 0) {
+            let _ = writeln!(
+                text,
+                "  refused: {:<22} {count:>16}",
+                reason.replace('_', " ")
+            );
+        }
     }
 }
 

@@ -181,6 +181,10 @@ impl Reloader {
                 return Err(error.into());
             }
         };
+        if let Err(error) = self.plane.retire_other_pools(&wanted.pools()).await {
+            // No listener leads there any more.
+            tracing::warn!(%error, "a pool that is removed");
+        }
         let diff = Diff::new(&replaced, settings);
         *running = wanted;
         Ok(diff)

@@ -6,7 +6,7 @@ use wirepath_apps::Service;
 use wirepath_tcp::config::{Config, CongestionControl};
 
 use super::diff::settings;
-use super::{Configuration, TcpSettings, server_defaults};
+use super::{BackendEntry, CheckEntry, Configuration, PoolEntry, TcpSettings, server_defaults};
 
 const EXAMPLE: &str = include_str!("../../../docs/wirepath.toml");
 
@@ -29,7 +29,7 @@ fn refused(text: &str, sentence: &str) {
 fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
     let key = |(key, value): (&String, &toml::Value)| match value {
         toml::Value::Table(table) => keys(&format!("{prefix}{key}."), table),
-        toml::Value::Array(_) if key == "listener" => Vec::new(),
+        toml::Value::Array(_) if ["listener", "pool"].contains(&key.as_str()) => Vec::new(),
         _ => vec![format!("{prefix}{key}")],
     };
     table.iter().flat_map(key).collect()
@@ -47,10 +47,26 @@ fn the_example_says_every_setting_and_its_default() {
     let all: toml::Table = default.effective().to_toml().unwrap().parse().unwrap();
     assert_eq!(keys("", &said), keys("", &all));
     for (key, value) in &said {
-        if !["interface", "addresses", "listener"].contains(&key.as_str()) {
+        if !["interface", "addresses", "listener", "pool"].contains(&key.as_str()) {
             assert_eq!(value, &all[key], "{key}");
         }
     }
+}
+
+#[test]
+fn the_example_says_every_setting_of_a_pool_and_its_default() {
+    let example = load(EXAMPLE).unwrap();
+    let said: toml::Table = EXAMPLE.parse().unwrap();
+    let said = said["pool"][0].as_table().unwrap();
+    let default = PoolEntry {
+        source_address: example.pools[0].source_address,
+        tcp: example.pools[0].tcp.clone(),
+        check: Some(CheckEntry::default()),
+        backends: vec![BackendEntry::new(example.pools[0].backends[0].address)],
+        name: "web".to_owned(),
+        ..PoolEntry::default()
+    };
+    assert_eq!(said, &toml::Table::try_from(default).unwrap());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Pools of backends: their numbers, and what workers are told of them.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use wirepath_apps::proxy::{PoolId, PoolReport, PoolSettings};
@@ -95,15 +96,42 @@ impl ControlPlane {
         Ok(self.steering.set_port_range(Some(ports.clone()))?)
     }
 
-    /// What each worker knows of a pool.
+    /// Pools that are none of these get no more clients.
     ///
     /// # Errors
     /// A worker did not answer.
-    pub async fn pool_reports(&self, id: PoolId) -> Result<Vec<PoolReport>, AskError> {
-        let mut reports = Vec::with_capacity(self.workers.len());
-        for worker in &self.workers {
-            let ask = move |now, worker: &mut Served| worker.app().proxy().report(now, id);
-            reports.extend(worker.ask(ask).await?);
+    pub async fn retire_other_pools(&self, wanted: &[PoolOptions]) -> Result<(), AskError> {
+        for (id, name) in self.pool_numbers().iter() {
+            if wanted.iter().any(|pool| pool.name == name) {
+                continue;
+            }
+            for worker in &self.workers {
+                let retire = move |_, worker: &mut Served| {
+                    worker.app_mut().proxy_mut().retire_pool(id);
+                };
+                worker.ask(retire).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What all workers together know of each pool that has backends or clients, by name.
+    ///
+    /// # Errors
+    /// A worker did not answer.
+    pub async fn pools(&self) -> Result<BTreeMap<String, PoolReport>, AskError> {
+        let mut reports = BTreeMap::new();
+        for (id, name) in self.pool_numbers().iter() {
+            let mut whole = PoolReport::default();
+            for worker in &self.workers {
+                let ask = move |now, worker: &mut Served| worker.app().proxy().report(now, id);
+                if let Some(report) = worker.ask(ask).await? {
+                    whole.add(&report);
+                }
+            }
+            if !whole.backends.is_empty() || whole.clients > 0 {
+                reports.insert(name.to_owned(), whole);
+            }
         }
         Ok(reports)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use wirepath_apps::proxy::PoolReport;
 use wirepath_stack::worker::{Cursor, FlowInfo, FlowView, Traffic};
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
@@ -57,6 +58,8 @@ pub struct ServerReport {
     pub workers: Vec<WorkerReport>,
     /// Who listens.
     pub listeners: Vec<ListenerInfo>,
+    /// Pools of backends, by name.
+    pub pools: BTreeMap<String, PoolReport>,
     /// Frames by what the XDP program did with them.
     pub steering: BTreeMap<&'static str, u64>,
     /// Connections that the directory of several workers knows.
@@ -159,6 +162,7 @@ impl ControlPlane {
         Ok(ServerReport {
             workers,
             listeners: self.listeners().await?,
+            pools: self.pools().await?,
             steering: steering
                 .iter()
                 .flat_map(|counters| counters.iter())

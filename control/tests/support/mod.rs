@@ -1,8 +1,10 @@
 //! What the network tests share.
 #![allow(dead_code, reason = "no test program uses all of it")]
 
+pub(crate) mod backends;
 pub(crate) mod client;
 pub(crate) mod fault;
+pub(crate) mod file;
 pub(crate) mod http;
 pub(crate) mod server;
 mod tc;

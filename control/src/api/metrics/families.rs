@@ -6,6 +6,7 @@ use wirepath_stack::counters::Counters;
 use wirepath_stack::worker::Holdings;
 use wirepath_tcp::state::State;
 
+use super::pools::pools;
 use super::text::{Kind, Text};
 use crate::runtime::{ListenerInfo, QueueReport, ServerReport, Spans, Stage, WorkerReport};
 
@@ -34,6 +35,7 @@ pub(in crate::api) fn metrics(report: &ServerReport) -> String {
     holdings(&mut text, report);
     queues(&mut text, report);
     listeners(&mut text, report);
+    pools(&mut text, report);
     server(&mut text, report);
     text.into_string()
 }

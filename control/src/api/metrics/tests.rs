@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use wirepath_apps::Service;
+use wirepath_apps::proxy::{self, BackendReport, PoolReport, Refusals, Standing};
 use wirepath_stack::counters::Counters;
 use wirepath_stack::listeners::Tally;
 use wirepath_stack::worker::{Holdings, Traffic};
 use wirepath_tcp::time::Instant;
+use wirepath_wire::tuple::Endpoint;
 use wirepath_xdp::Statistics;
 
 use super::{metrics, rules};
@@ -53,9 +55,32 @@ fn report() -> ServerReport {
     ServerReport {
         workers: vec![worker(0), worker(1)],
         listeners: vec![listener("192.0.2.1:7"), listener("[2001:db8::1]:7")],
+        pools: BTreeMap::from([("web".to_owned(), pool())]),
         steering: BTreeMap::from([("redirected", 9)]),
         known_connections: 0,
         stalls: 0,
+    }
+}
+
+fn pool() -> PoolReport {
+    let backend = BackendReport {
+        endpoint: Endpoint::new([192, 0, 2, 10].into(), 80),
+        standing: Standing::Ejected,
+        held: 4,
+        tally: proxy::Tally {
+            refused: 5,
+            text_to: 700,
+            ..proxy::Tally::default()
+        },
+    };
+    PoolReport {
+        clients: 3,
+        queued: 1,
+        refusals: Refusals {
+            queue_full: 2,
+            ..Refusals::default()
+        },
+        backends: vec![backend],
     }
 }
 
@@ -74,6 +99,11 @@ fn counts_stand_by_worker_queue_listener_and_reason() {
         "wirepath_queue_frames_in_total{queue=\"3\",worker=\"1\"} 7",
         "wirepath_listener_text_received_bytes_total{endpoint=\"192.0.2.1:7\",service=\"echo\"} 70",
         "wirepath_listener_opened_total{endpoint=\"[2001:db8::1]:7\",service=\"echo\"} 5",
+        "wirepath_pool_clients{pool=\"web\"} 3",
+        "wirepath_pool_refusals_total{pool=\"web\",reason=\"queue_full\"} 2",
+        "wirepath_backend_up{pool=\"web\",backend=\"192.0.2.10:80\"} 0",
+        "wirepath_backend_refused_total{pool=\"web\",backend=\"192.0.2.10:80\"} 5",
+        "wirepath_backend_text_sent_bytes_total{pool=\"web\",backend=\"192.0.2.10:80\"} 700",
         "wirepath_steered_frames_total{verdict=\"redirected\"} 9",
         "wirepath_stage_seconds_bucket{worker=\"0\",stage=\"turn\",le=\"+Inf\"} 0",
     ] {

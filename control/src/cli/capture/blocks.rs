@@ -20,17 +20,30 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Takes more of the stream, and returns the blocks that are whole.
-    pub(super) fn whole(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut all = std::mem::take(&mut self.part);
-        all.extend_from_slice(bytes);
+    /// Takes more of the stream, and returns the blocks that are whole: one that began before, and
+    /// those after it.
+    pub(super) fn whole<'a>(&mut self, bytes: &'a [u8]) -> (Vec<u8>, &'a [u8]) {
+        let (mut begun, mut rest) = (std::mem::take(&mut self.part), bytes);
+        while let Some(missing) = missing(&begun) {
+            if rest.is_empty() {
+                self.part = begun;
+                return (Vec::new(), rest);
+            }
+            let (more, after) = rest.split_at(missing.min(rest.len()));
+            begun.extend_from_slice(more);
+            rest = after;
+        }
+        if !begun.is_empty() {
+            self.note(&begun);
+        }
         let mut whole = 0;
-        while let Some(block) = first(&all[whole..]) {
+        while let Some(block) = first(&rest[whole..]) {
             self.note(block);
             whole += block.len();
         }
-        self.part = all.split_off(whole);
-        all
+        let (whole, part) = rest.split_at(whole);
+        self.part = part.to_vec();
+        (begun, whole)
     }
 
     fn note(&mut self, block: &[u8]) {
@@ -40,6 +53,13 @@ impl Blocks {
             _ => {}
         }
     }
+}
+
+/// How much is missing to a block that has begun, as far as can be told; `None` when nothing is.
+fn missing(begun: &[u8]) -> Option<usize> {
+    let len = word(begun, 4).map_or(HEAD, |len| (len as usize).max(HEAD + 4));
+    let missing = len.saturating_sub(begun.len());
+    (!begun.is_empty() && missing > 0).then_some(missing)
 }
 
 /// The first block, if it is whole. The writer has our byte order: it is on the same machine.
@@ -101,7 +121,9 @@ mod tests {
         for step in 1..stream.len() {
             let (mut blocks, mut out) = (Blocks::default(), Vec::new());
             for piece in stream.chunks(step) {
-                out.extend(blocks.whole(piece));
+                let (begun, rest) = blocks.whole(piece);
+                out.extend(begun);
+                out.extend(rest);
             }
             assert_eq!(out, stream, "{step}");
             assert_eq!((blocks.frames, blocks.lost), (2, 3), "{step}");
@@ -112,6 +134,7 @@ mod tests {
     fn the_begin_of_a_block_stays_behind() {
         let stream = stream();
         let mut blocks = Blocks::default();
-        assert_eq!(blocks.whole(&stream[..28 + 50]), stream[..28]);
+        let (begun, rest) = blocks.whole(&stream[..28 + 50]);
+        assert_eq!((begun.len(), rest), (0, &stream[..28]));
     }
 }

@@ -103,8 +103,10 @@ impl Copy {
     /// Copies whole blocks until the server ends the capture, or whoever reads has seen enough.
     async fn run(&mut self) -> anyhow::Result<()> {
         while let Some(bytes) = self.stream.next().await? {
-            let whole = self.blocks.whole(&bytes);
-            let written = self.to.write_all(&whole).and_then(|()| self.to.flush());
+            let (begun, rest) = self.blocks.whole(&bytes);
+            let written = self.to.write_all(&begun);
+            let written = written.and_then(|()| self.to.write_all(rest));
+            let written = written.and_then(|()| self.to.flush());
             match written {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 written => written?,

@@ -46,12 +46,12 @@ pub(super) fn pcapng(trace: &Trace) -> anyhow::Result<Vec<u8>> {
         let direction = if sent { Direction::Out } else { Direction::In };
         let record = Record {
             time: Duration::from_micros(event.at_us),
-            device: 0,
+            interface: 0,
             direction,
             len: frame.len() + text,
             bytes: &frame,
         };
-        pcapng.frame(0, &record)?;
+        pcapng.frame(&record);
     }
     Ok(pcapng.take())
 }

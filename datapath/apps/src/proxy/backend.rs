@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wirepath_tcp::time::Instant;
 
+use super::report::{Standing, Tally};
 use super::settings::{Admin, BackendSettings, Ejection};
 
 /// Whole share of a backend of weight 1.
@@ -35,27 +36,6 @@ pub(super) struct Health {
     against: u32,
     /// When the next is due; `NEVER` while one runs.
     pub(super) next: Instant,
-}
-
-/// What a backend did since it was first known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// Connections that were opened.
-    pub opened: u64,
-    /// Attempts that were refused.
-    pub refused: u64,
-    /// Attempts that took too long.
-    pub timed_out: u64,
-    /// Attempts that ended otherwise, for want of a port or a neighbor above all.
-    pub failed: u64,
-    /// Connections that it reset.
-    pub reset: u64,
-    /// Times that it was left out for failing.
-    pub ejected: u64,
-    /// Bytes of text to it.
-    pub text_to: u64,
-    /// Bytes of text from it.
-    pub text_from: u64,
 }
 
 /// How an attempt failed.
@@ -164,21 +144,6 @@ impl Backend {
             Admin::Ready => Standing::Up,
         }
     }
-}
-
-/// How a backend stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It gets connections.
-    Up,
-    /// Its checks have failed.
-    Down,
-    /// It is left out for a while, as connections to it failed.
-    Ejected,
-    /// It gets no more connections, as the operator wants it.
-    Draining,
-    /// It gets no connections, as the operator wants it.
-    Disabled,
 }
 
 #[cfg(test)]

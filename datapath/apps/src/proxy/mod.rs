@@ -10,12 +10,12 @@ mod log;
 mod pair;
 mod pool;
 mod relay;
+mod report;
 mod seek;
 mod settings;
 
-pub use backend::{Standing, Tally};
 pub use log::AccessRecord;
-pub use pool::{BackendReport, PoolReport, Refusals};
+pub use report::{BackendReport, PoolReport, Refusals, Standing, Tally};
 pub use settings::{
     Admin, BackendSettings, Balance, Check, Ejection, PoolId, PoolSettings, Refusal, Version,
 };
@@ -74,6 +74,13 @@ impl Proxy {
         self.reset_disabled(id);
         // Its checks are due.
         self.look_at = Some(Instant::ZERO);
+    }
+
+    /// A pool gets no more clients; those it has go on.
+    pub fn retire_pool(&mut self, id: PoolId) {
+        if let Some(pool) = self.pool(id) {
+            pool.retire();
+        }
     }
 
     /// What is known of a pool; `None` of one that there never was.

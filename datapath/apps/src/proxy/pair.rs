@@ -80,6 +80,12 @@ impl Pair {
         matches!(self.stage, Stage::Queued | Stage::Asking | Stage::Opening)
     }
 
+    /// Whether neither side has a connection any more.
+    pub(super) const fn is_over(&self) -> bool {
+        let [front, back] = &self.ends;
+        front.is_some() && (back.is_some() || self.back.is_none())
+    }
+
     pub(super) fn tried(&self) -> Vec<Endpoint> {
         self.tried.iter().flatten().copied().collect()
     }

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Endpoint;
 
-use super::backend::{Backend, Failure, Standing, Tally};
+use super::backend::{Backend, Failure};
 use super::balance::Chooser;
 use super::check::Means;
+use super::report::{BackendReport, PoolReport, Refusals};
 use super::settings::{BackendSettings, PoolSettings};
 
 /// A pool.
@@ -28,21 +29,6 @@ pub(super) struct Pool {
     pub(super) refusals: Refusals,
 }
 
-/// Clients that were refused, since the pool was first known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Refusals {
-    /// There were as many clients as there may be.
-    pub too_many: u64,
-    /// Their address had as many connections as it may.
-    pub too_many_of_source: u64,
-    /// No backend was to be had.
-    pub no_backend: u64,
-    /// All backends were full, and so was the queue.
-    pub queue_full: u64,
-    /// They had waited for too long.
-    pub timed_out: u64,
-}
-
 /// Where a client is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -50,32 +36,6 @@ pub(super) enum Place {
     /// Some are usable and all of them full.
     Full,
     Nowhere,
-}
-
-/// What is known of a pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolReport {
-    /// Connections that clients have now.
-    pub clients: usize,
-    /// Clients that wait for a backend to have room.
-    pub queued: usize,
-    /// Clients that were refused.
-    pub refusals: Refusals,
-    /// Its backends.
-    pub backends: Vec<BackendReport>,
-}
-
-/// What is known of a backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackendReport {
-    /// Where it is.
-    pub endpoint: Endpoint,
-    /// How it stands.
-    pub standing: Standing,
-    /// Connections and attempts now.
-    pub held: usize,
-    /// What it did.
-    pub tally: Tally,
 }
 
 impl Pool {
@@ -114,6 +74,16 @@ impl Pool {
         self.former = known;
         self.chooser = Chooser::new(settings.balance, &self.backends);
         self.settings = settings;
+    }
+
+    /// Has no backends any more, for new clients.
+    pub(super) fn retire(&mut self) {
+        let settings = PoolSettings {
+            backends: Vec::new(),
+            check: None,
+            ..self.settings.clone()
+        };
+        self.become_of(settings);
     }
 
     /// Whether another client of this address may come; counts it if so.

@@ -141,13 +141,12 @@ impl Proxy {
         }
         pair.ends[side as usize] = Some(reason);
         pair.bytes[side as usize] = bytes;
-        let has_partner = match reason {
-            CloseReason::Finished if !pair.waits() => socket.with_partner(|_| ()),
+        let is_over = pair.is_over();
+        if reason != CloseReason::Finished || pair.waits() {
             // What ended one side ends the other.
-            _ => socket.with_partner(|it| it.abort()),
-        };
-        let pair_is_over = has_partner.is_none() || pair.ends.iter().all(Option::is_some);
-        if pair_is_over {
+            socket.with_partner(|it| it.abort());
+        }
+        if is_over {
             self.finish(now, number);
         }
     }

@@ -265,7 +265,9 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(flow) = self.flows.open.remove(number) else {
             return;
         };
-        if let Some(partner) = flow.partner.and_then(|it| self.flows.open.get_mut(it)) {
+        let partner = flow.partner.and_then(|it| self.flows.open.get_mut(it));
+        // It may have another one by now.
+        if let Some(partner) = partner.filter(|it| it.partner == Some(number)) {
             partner.partner = None;
         }
         self.wheel.remove(flow.timer);

@@ -1,0 +1,91 @@
+//! Backends that are replaced while clients come and go.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::process::Signal;
+
+use super::support::backends::{self, Backend, Manner};
+use super::support::client::{self, SHARED_V4};
+use super::support::file::File;
+use super::support::server::Server;
+use super::support::wait_until;
+use super::{FRONT, backend, pool};
+
+fn file_of(backends: &[SocketAddr]) -> String {
+    let mut text = format!(
+        "addresses = [\"{SHARED_V4}\"]\n\
+         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
+         [[pool]]\nname = \"web\"\n"
+    );
+    for at in backends {
+        text += &format!("[[pool.backend]]\naddress = \"{at}\"\n");
+    }
+    text
+}
+
+#[test]
+fn all_backends_are_replaced_under_load_and_no_client_notices() {
+    const CLIENTS: usize = 4;
+    let (network, hosts) = backends::network("proxy-reload", 2);
+    let all: Vec<Backend> = (0..4)
+        .map(|number| Backend::start(&hosts, number, 7, Manner::Echo))
+        .collect();
+    let at: Vec<SocketAddr> = all.iter().map(Backend::at).collect();
+    let file = File::new(&file_of(&at[..2]));
+    let flags = ["--config", file.path(), "--workers", "2"];
+    let server = Server::start(&network, "serve", &flags);
+    let mut kept = client::connect(&network.client, FRONT);
+    let (ends, served) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let load = || {
+        while !ends.load(Ordering::SeqCst) {
+            let mut stream = client::connect_here(FRONT).unwrap();
+            stream.write_all(b"who is there").unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            assert_eq!(answer, b"who is there");
+            served.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| network.client.run(load).unwrap());
+        }
+        let some_more = || {
+            let before = served.load(Ordering::SeqCst);
+            wait_until("clients are served", || {
+                served.load(Ordering::SeqCst) > before + 100
+            });
+        };
+        for replaced in 1..=6 {
+            some_more();
+            let set = if replaced % 2 == 1 {
+                &at[2..]
+            } else {
+                &at[..2]
+            };
+            file.write(&file_of(set));
+            server.signal(Signal::HUP);
+            wait_until("they are replaced", || {
+                let backends = pool(&server).backends;
+                backends.iter().map(|it| it.address).eq(set.iter().copied())
+            });
+        }
+        some_more();
+        ends.store(true, Ordering::SeqCst);
+    });
+    // Who was there before the first reload still has its backend, which has gone and come.
+    kept.write_all(b"still here").unwrap();
+    let mut answer = [0; 10];
+    kept.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"still here");
+    drop(kept);
+    server.wait_until_quiet();
+    let stats = pool(&server);
+    assert!(stats.refused.values().all(|count| *count == 0), "{stats:?}");
+    assert_eq!(backend(&server, at[0]).held, 0);
+    server.stop();
+}

@@ -1,0 +1,125 @@
+//! What is known of pools and their backends.
+
+use wirepath_wire::tuple::Endpoint;
+
+/// Counters with their names and what they mean, in one table.
+macro_rules! counted {
+    ($(#[$about:meta])* $name:ident { $($field:ident: $help:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct $name {
+            $(#[doc = $help] pub $field: u64,)+
+        }
+
+        impl $name {
+            /// Names, meanings and counts.
+            pub fn table(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($field), $help, self.$field),)+].into_iter()
+            }
+
+            fn add(&mut self, other: &Self) {
+                $(self.$field += other.$field;)+
+            }
+        }
+    };
+}
+
+counted! {
+    /// Clients that were refused, since the pool was first known.
+    Refusals {
+        too_many: "There were as many clients as there may be",
+        too_many_of_source: "Their address had as many connections as it may",
+        no_backend: "No backend was to be had",
+        queue_full: "All backends were full, and so was the queue",
+        timed_out: "They had waited for a backend for too long",
+    }
+}
+
+counted! {
+    /// What a backend did since it was first known.
+    Tally {
+        opened: "Connections opened to it",
+        refused: "Attempts that it refused",
+        timed_out: "Attempts that took too long",
+        failed: "Attempts that failed otherwise",
+        reset: "Connections that it reset",
+        ejected: "Times that it was left out for failing",
+        text_to: "Bytes of text to it",
+        text_from: "Bytes of text from it",
+    }
+}
+
+/// How a backend stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It gets connections.
+    Up,
+    /// It is left out for a while, as connections to it failed.
+    Ejected,
+    /// Its checks have failed.
+    Down,
+    /// It gets no more connections, as the operator wants it.
+    Draining,
+    /// It gets no connections, as the operator wants it.
+    Disabled,
+}
+
+impl Standing {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Ejected => "ejected",
+            Self::Down => "down",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What is known of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PoolReport {
+    /// Connections that clients have now.
+    pub clients: usize,
+    /// Clients that wait for a backend to have room.
+    pub queued: usize,
+    /// Clients that were refused.
+    pub refusals: Refusals,
+    /// Its backends.
+    pub backends: Vec<BackendReport>,
+}
+
+/// What is known of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackendReport {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// How it stands.
+    pub standing: Standing,
+    /// Connections and attempts now.
+    pub held: usize,
+    /// What it did.
+    pub tally: Tally,
+}
+
+impl PoolReport {
+    /// Adds what another worker knows; of what they disagree about the worse.
+    pub fn add(&mut self, other: &Self) {
+        self.clients += other.clients;
+        self.queued += other.queued;
+        self.refusals.add(&other.refusals);
+        for backend in &other.backends {
+            let mut known = self.backends.iter_mut();
+            match known.find(|it| it.endpoint == backend.endpoint) {
+                None => self.backends.push(*backend),
+                Some(known) => {
+                    known.standing = known.standing.max(backend.standing);
+                    known.held += backend.held;
+                    known.tally.add(&backend.tally);
+                }
+            }
+        }
+    }
+}
