@@ -12,7 +12,10 @@ use wirepath::netns::{self, Link, Namespace, Network, Offloads};
 use wirepath_apps::Service;
 use wirepath_wire::ethernet::MacAddr;
 
-use crate::contender::{Contender, Place, Running, ServerProcess, Serving, raise_open_files};
+use crate::contender::{
+    Contender, Passer, Passing, Place, Running, ServerProcess, Serving, kernel_echo,
+    raise_open_files,
+};
 use crate::environment::{Environment, Settings};
 use crate::load::{
     CONNECTIONS_PER_ADDRESS, Driver, Gate, Load, Tally, Task, Window, XdpClient, XdpEnd,
@@ -24,6 +27,8 @@ pub(crate) use watch::Watch;
 /// a rate of short ones.
 const SETTINGS: &[(&str, &str)] = &[
     ("ipv4/ip_local_port_range", "1024 65535"),
+    // Those of wirepath's connections to backends.
+    ("ipv4/ip_local_reserved_ports", "61000-65535"),
     ("ipv4/tcp_tw_reuse", "1"),
     ("ipv4/tcp_max_syn_backlog", "65535"),
     ("core/somaxconn", "65535"),
@@ -45,6 +50,29 @@ impl fmt::Display for ClientKind {
             Self::Xdp => "xdp",
             Self::Kernel => "kernel",
         })
+    }
+}
+
+/// Where proxies listen.
+const PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Network::SERVER_V4), 8_080);
+
+/// Who is behind a proxy, at the client's end of the link and on the client's core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// Echo on our stack, on the client's own worker.
+    Wirepath,
+    /// Echo on the kernel's sockets.
+    Kernel,
+}
+
+impl Backend {
+    const fn endpoint(self) -> SocketAddr {
+        let address = match self {
+            // Far from those of the client.
+            Self::Wirepath => Ipv4Addr::new(10, 77, 0, 200),
+            Self::Kernel => Network::CLIENT_V4,
+        };
+        SocketAddr::new(IpAddr::V4(address), 7)
     }
 }
 
@@ -201,6 +229,45 @@ impl Bed {
         sample.with_context(|| format!("{contender} as the server"))
     }
 
+    /// Puts a load on a proxy whose backend is an echo service at the client's end of the link.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    pub(crate) fn measure_proxy(
+        &self,
+        passer: Passer,
+        backend: Backend,
+        load: &Load,
+    ) -> anyhow::Result<Sample> {
+        let passing = Passing {
+            front: PROXY,
+            back: backend.endpoint(),
+            core: self.server_core,
+        };
+        let (back, core) = (passing.back, self.client_core(0));
+        let kernel = match backend {
+            Backend::Kernel => Some(kernel_echo(&self.network.client, back, core)?),
+            Backend::Wirepath => None,
+        };
+        let proxy = passer.start(&self.network.server, &passing)?;
+        let xdp_mode = proxy.xdp_mode();
+        let watch = Watch::start();
+        let driver = Driver::new(*load, Some(Box::new(watch.clone())));
+        let end = XdpEnd {
+            echo: kernel.is_none().then_some(back),
+            ..end(driver.connections())
+        };
+        let tally = self.on_client(|| XdpClient::open(&end, PROXY, driver)?.drive());
+        let stopped = proxy.stop().and(kernel.map_or(Ok(()), Running::stop));
+        let tally = stopped
+            .and(tally)
+            .with_context(|| format!("{passer:?} as the proxy"))?;
+        Ok(Sample {
+            xdp_mode,
+            ..sample_of(&tally, load, &watch)
+        })
+    }
+
     fn load_on(
         &self,
         server: Running,
@@ -241,14 +308,7 @@ impl Bed {
             }
             ClientKind::Kernel => self.drive_threads(load, endpoint, &watch)?,
         };
-        Ok(Sample {
-            latencies: tally.latencies().clone(),
-            bytes: tally.bytes(),
-            seconds: load.span.as_secs_f64(),
-            cpus: watch.cpus(),
-            memory: watch.memory_elsewhere(),
-            xdp_mode: None,
-        })
+        Ok(sample_of(&tally, load, &watch))
     }
 
     /// Each thread measures its share; their histograms are added.
@@ -304,6 +364,17 @@ impl Bed {
     }
 }
 
+fn sample_of(tally: &Tally, load: &Load, watch: &Watch) -> Sample {
+    Sample {
+        latencies: tally.latencies().clone(),
+        bytes: tally.bytes(),
+        seconds: load.span.as_secs_f64(),
+        cpus: watch.cpus(),
+        memory: watch.memory_elsewhere(),
+        xdp_mode: None,
+    }
+}
+
 /// A set of one core, as the kernel reads it: words of 32 bits in hex, the highest first.
 fn cpu_mask(core: usize) -> String {
     let first = format!("{:x}", 1_u32 << (core % 32));
@@ -332,6 +403,7 @@ fn end(connections: usize) -> XdpEnd {
         interface: Network::CLIENT_INTERFACE.to_owned(),
         mac: MacAddr(Network::CLIENT_MAC),
         addresses: addresses.collect(),
+        echo: None,
     }
 }
 

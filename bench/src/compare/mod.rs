@@ -75,7 +75,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<String> {
     {
         bail!(BadArguments(
             "none of --against can do that: bare rings only ping and echo, smoltcp does not \
-             connect, and kernel-offloads is for text without end"
+             connect, kernel-offloads is for text without end, and only nginx and haproxy are \
+             proxies"
         ));
     }
     netns::guarded(move || {
@@ -103,19 +104,19 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
         let environment = environment.get_or_insert(found);
         for subject in fitting {
             let span = Duration::from_secs(args.seconds);
-            let most = match subject {
-                Subject::Tail => ground.most_of_epoll(span)?,
-                _ => 0.0,
+            let most = match subject.paced_by() {
+                Some(pacer) => ground.most(pacer, span)?,
+                None => 0.0,
             };
             let load = subject.load(span, most);
             for rival in args.rivals(subject) {
                 let mut pairs = Vec::new();
                 for pair in 0..args.pairs {
                     bar.set_message(format!("{subject:?} against {rival:?}, pair {pair}"));
-                    let ours = ground.wirepath(&load)?;
+                    let ours = ground.wirepath(subject, &load)?;
                     environment.finish(ours.xdp_mode);
                     bar.inc(1);
-                    let theirs = ground.rival(rival, &load)?;
+                    let theirs = ground.rival(rival, subject, &load)?;
                     bar.inc(1);
                     pairs.push([ours, theirs]);
                 }

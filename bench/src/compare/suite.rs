@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bed::Sample;
+use crate::bed::{Backend, Sample};
+use crate::contender::Passer;
 use crate::load::{Arrivals, Load, Pace, Task};
 
 /// What of a measurement is compared.
@@ -60,6 +61,10 @@ pub(super) enum Rival {
     UringSpin,
     /// smoltcp on AF_XDP.
     Smoltcp,
+    /// nginx with its stream module, as the proxy.
+    Nginx,
+    /// HAProxy in TCP mode.
+    Haproxy,
     /// The kernel's TCP at both ends, with the offloads of a veth pair: segments of up to 64 KiB
     /// that nobody cuts, and no checksums.
     KernelOffloads,
@@ -68,13 +73,26 @@ pub(super) enum Rival {
 impl Rival {
     /// Whether it can do what is compared.
     pub(super) const fn can(self, subject: Subject) -> bool {
+        if subject.backend().is_some() {
+            return self.passer().is_some();
+        }
         match self {
+            Self::Nginx | Self::Haproxy => false,
             // Bare rings carry pings and nothing else.
             Self::Reflector => matches!(subject, Subject::Echo | Subject::Ping),
             // It has no timestamps, so the client's ports stay in TIME-WAIT for a minute.
             Self::Smoltcp => !matches!(subject, Subject::Connect),
             Self::KernelOffloads => subject.is_bulk(),
             _ => true,
+        }
+    }
+
+    /// The proxy that it is, if it is one.
+    pub(super) const fn passer(self) -> Option<Passer> {
+        match self {
+            Self::Nginx => Some(Passer::Nginx),
+            Self::Haproxy => Some(Passer::Haproxy),
+            _ => None,
         }
     }
 }
@@ -99,6 +117,14 @@ pub(super) enum Subject {
     DownJumbo,
     /// The same to the server.
     UpJumbo,
+    /// Echo through a proxy, with echo on our stack behind it.
+    Proxy,
+    /// The same with echo on the kernel's sockets behind it.
+    ProxyKernel,
+    /// Echo through a proxy at 70 % of what nginx bears at most, whatever comes back.
+    ProxyTail,
+    /// A connection through a proxy for each message, 16 at a time.
+    ProxyConnect,
 }
 
 /// What wirepath's value is to be of the rival's.
@@ -109,7 +135,7 @@ pub(super) struct Goal {
 }
 
 impl Subject {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Echo,
         Self::Ping,
         Self::Tail,
@@ -118,13 +144,19 @@ impl Subject {
         Self::Up,
         Self::DownJumbo,
         Self::UpJumbo,
+        Self::Proxy,
+        Self::ProxyKernel,
+        Self::ProxyTail,
+        Self::ProxyConnect,
     ];
 
     pub(super) const fn metric(self) -> Metric {
         match self {
-            Self::Echo | Self::Connect => Metric::PerSecond,
+            Self::Echo | Self::Connect | Self::Proxy | Self::ProxyKernel | Self::ProxyConnect => {
+                Metric::PerSecond
+            }
             Self::Ping => Metric::P50,
-            Self::Tail => Metric::P99,
+            Self::Tail | Self::ProxyTail => Metric::P99,
             Self::Down | Self::Up | Self::DownJumbo | Self::UpJumbo => Metric::Mbit,
         }
     }
@@ -133,6 +165,24 @@ impl Subject {
         match self {
             Self::DownJumbo | Self::UpJumbo => 9_000,
             _ => 1_500,
+        }
+    }
+
+    /// Who is behind the proxy, where there is one.
+    pub(super) const fn backend(self) -> Option<Backend> {
+        match self {
+            Self::Proxy | Self::ProxyTail | Self::ProxyConnect => Some(Backend::Wirepath),
+            Self::ProxyKernel => Some(Backend::Kernel),
+            _ => None,
+        }
+    }
+
+    /// Whose most the load is a share of, and under which load.
+    pub(super) const fn paced_by(self) -> Option<(Rival, Self)> {
+        match self {
+            Self::Tail => Some((Rival::Epoll, Self::Echo)),
+            Self::ProxyTail => Some((Rival::Nginx, Self::Proxy)),
+            _ => None,
         }
     }
 
@@ -157,7 +207,16 @@ impl Subject {
         const CONNECT: [Goal; 1] = [goal(Rival::Epoll, 4.0)];
         const BULK: [Goal; 1] = [goal(Rival::Epoll, 1.5)];
         const JUMBO: [Goal; 1] = [goal(Rival::Epoll, 1.2)];
+        const PROXY: [Goal; 2] = [goal(Rival::Nginx, 2.5), goal(Rival::Haproxy, 2.5)];
+        const PROXY_TAIL: [Goal; 2] = [
+            goal(Rival::Nginx, 1.0 / 3.0),
+            goal(Rival::Haproxy, 1.0 / 3.0),
+        ];
+        const PROXY_CONNECT: [Goal; 2] = [goal(Rival::Nginx, 3.0), goal(Rival::Haproxy, 3.0)];
         match self {
+            Self::Proxy | Self::ProxyKernel => &PROXY,
+            Self::ProxyTail => &PROXY_TAIL,
+            Self::ProxyConnect => &PROXY_CONNECT,
             Self::Echo => &ECHO,
             Self::Ping => &PING,
             Self::Tail => &TAIL,
@@ -167,17 +226,17 @@ impl Subject {
         }
     }
 
-    /// The load; `most` messages a second are what epoll bears, which only [`Tail`](Self::Tail)
-    /// asks.
+    /// The load; `most` messages a second are what who paces it bears, see
+    /// [`paced_by`](Self::paced_by).
     pub(super) fn load(self, span: Duration, most: f64) -> Load {
         let closed = Pace::Closed {
             depth: 1,
             think: Duration::ZERO,
         };
         let (task, connections, pace) = match self {
-            Self::Echo => (Task::Exchange, 64, closed),
+            Self::Echo | Self::Proxy | Self::ProxyKernel => (Task::Exchange, 64, closed),
             Self::Ping => (Task::Exchange, 1, closed),
-            Self::Tail => (
+            Self::Tail | Self::ProxyTail => (
                 Task::Exchange,
                 64,
                 Pace::Open {
@@ -185,7 +244,7 @@ impl Subject {
                     arrivals: Arrivals::Poisson,
                 },
             ),
-            Self::Connect => (Task::Connect, 16, closed),
+            Self::Connect | Self::ProxyConnect => (Task::Connect, 16, closed),
             Self::Down | Self::DownJumbo => (Task::Download, 1, closed),
             Self::Up | Self::UpJumbo => (Task::Upload, 1, closed),
         };
@@ -202,6 +261,6 @@ impl Subject {
     }
 }
 
-/// Of the most that epoll bears, what an open loop asks.
+/// Of the most that somebody bears, what an open loop asks.
 const SHARE: f64 = 0.7;
 pub(super) const WARM_UP: Duration = Duration::from_millis(500);

@@ -2,6 +2,7 @@
 //! same core.
 
 mod epoll;
+mod passer;
 mod process;
 mod smoltcp;
 mod thread;
@@ -14,10 +15,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ::wirepath::netns::{Namespace, Network};
 use wirepath_apps::Service;
 
+pub(crate) use passer::{Passer, Passing};
 pub(crate) use process::{ServeArgs, ServerProcess, raise_open_files, serve};
 pub(crate) use wirepath::{WirepathServer, WirepathSettings};
 
 use crate::queue;
+use passer::Program;
 use thread::ServerThread;
 
 /// Who serves.
@@ -93,6 +96,21 @@ pub(crate) enum Running {
     Wirepath(WirepathServer),
     Thread(ServerThread),
     Process(ServerProcess),
+    Program(Program),
+}
+
+/// Starts an echo server on the kernel's sockets in this namespace, beside others on its core.
+///
+/// # Errors
+/// Why it does not start.
+pub(crate) fn kernel_echo(
+    host: &Namespace,
+    at: SocketAddr,
+    core: Option<usize>,
+) -> anyhow::Result<Running> {
+    let listener = host.run(|| thread::open_listener(at))??;
+    let run = move |ends: &_| epoll::Server::new(listener, Service::Echo)?.run(false, ends);
+    Ok(Running::Thread(ServerThread::start(core, run)?))
 }
 
 /// An address that no kernel has, for who needs all that is sent to it.
@@ -152,7 +170,7 @@ impl Running {
     pub(crate) fn xdp_mode(&self) -> Option<&'static str> {
         match self {
             Self::Wirepath(server) => server.mode(),
-            Self::Thread(_) => None,
+            Self::Thread(_) | Self::Program(_) => None,
             Self::Process(server) => server.xdp_mode(),
         }
     }
@@ -166,6 +184,7 @@ impl Running {
             Self::Wirepath(server) => server.stop(),
             Self::Thread(server) => server.stop(),
             Self::Process(server) => server.stop(),
+            Self::Program(server) => server.stop(),
         }
     }
 }

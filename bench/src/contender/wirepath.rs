@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use wirepath::netns::Network;
-use wirepath::runtime::{Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions};
-use wirepath_apps::Service;
+use wirepath::runtime::{
+    Idle, ListenerOptions, ListenerSettings, PoolOptions, Runtime, ServerOptions,
+};
+use wirepath_apps::Role;
 use wirepath_bpf::Mode;
 use wirepath_stack::counters::Counters;
 use wirepath_stack::limits::Capacity;
@@ -23,7 +25,9 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What the server is told.
 #[derive(Debug, Clone)]
 pub(crate) struct WirepathSettings {
-    pub(crate) service: Service,
+    pub(crate) role: Role,
+    pub(crate) port: u16,
+    pub(crate) pools: Vec<PoolOptions>,
     pub(crate) tcp: Config,
     pub(crate) idle: Idle,
     pub(crate) core: Option<usize>,
@@ -34,7 +38,9 @@ impl WirepathSettings {
     /// Those of `wirepath SERVICE --idle spin --cores CORE`.
     pub(crate) fn fast(serving: &Serving) -> Self {
         Self {
-            service: serving.service,
+            role: serving.service.into(),
+            port: serving.service.port(),
+            pools: Vec::new(),
             tcp: Config {
                 nagle: false,
                 ..Config::default()
@@ -61,22 +67,19 @@ impl WirepathServer {
     /// # Errors
     /// Why it does not start.
     pub(crate) fn start(place: &Place<'_>, settings: &WirepathSettings) -> anyhow::Result<Self> {
-        let tokio = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (service, tcp) = (settings.service, settings.tcp);
+        // With a thread of its own: the control thread has work while nobody waits for it here.
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all();
+        let (role, tcp) = (settings.role, settings.tcp);
         let options = ServerOptions {
             interface: Network::SERVER_INTERFACE.to_owned(),
             addresses: vec![Network::SERVER_V4.into()],
             listeners: vec![ListenerOptions {
                 address: None,
-                port: service.port(),
-                settings: ListenerSettings {
-                    role: service.into(),
-                    tcp,
-                },
+                port: settings.port,
+                settings: ListenerSettings { role, tcp },
             }],
-            pools: Vec::new(),
+            pools: settings.pools.clone(),
             source_ports: None,
             mode: None,
             device: Options::default(),
@@ -89,8 +92,14 @@ impl WirepathServer {
             checksums: ChecksumPolicy::Whole,
         };
         // The interface is that of the namespace in which it starts, and so are its threads.
-        let started = place.run(|| tokio.block_on(Runtime::start(options)))?;
+        let (tokio, started) = place.run(|| {
+            let tokio = builder.build()?;
+            let started = tokio.block_on(Runtime::start(options));
+            Ok::<_, std::io::Error>((tokio, started))
+        })??;
         let runtime = started.context("wirepath does not start")?;
+        let plane = runtime.plane();
+        tokio.spawn(async move { plane.watch().await });
         Ok(Self { tokio, runtime })
     }
 

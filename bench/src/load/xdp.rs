@@ -7,6 +7,7 @@ use anyhow::Context;
 use wirepath_stack::app::{App, Socket};
 use wirepath_stack::limits::Capacity;
 use wirepath_stack::link::LocalAddress;
+use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::{OpenError, Worker, WorkerConfig};
 use wirepath_tcp::config::Config;
 use wirepath_tcp::connection::CloseReason;
@@ -39,6 +40,9 @@ pub(crate) struct XdpEnd {
     pub(crate) mac: MacAddr,
     /// Addresses that the kernel does not have, as many as the connections need ports.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Where the same worker serves echo as well, for a proxy that has it as its backend: at
+    /// another address that the kernel does not have.
+    pub(crate) echo: Option<SocketAddr>,
 }
 
 /// A client on one queue of an interface.
@@ -59,10 +63,15 @@ impl XdpClient {
     /// # Errors
     /// Not root, or the interface is in use.
     pub(crate) fn open(end: &XdpEnd, server: SocketAddr, driver: Driver) -> anyhow::Result<Self> {
-        let (device, hold) = queue::open_one(&end.interface, 0, &end.addresses)?;
+        let mut addresses = end.addresses.clone();
+        addresses.extend(end.echo.map(|echo| echo.ip()));
+        let (device, hold) = queue::open_one(&end.interface, 0, &addresses)?;
         let connections = driver.connections();
-        let mut worker = Worker::new(config(&end.addresses, connections)?, Client { driver });
+        let mut worker = Worker::new(config(&addresses, connections)?, Client { driver });
         worker.attach(device, end.mac);
+        if let Some(echo) = end.echo {
+            worker.listen(echo.into(), ListenerId(0), tcp());
+        }
         Ok(Self {
             worker,
             addresses: end.addresses.clone(),
@@ -149,8 +158,9 @@ fn config(addresses: &[IpAddr], connections: usize) -> anyhow::Result<WorkerConf
     let mut key = [0; 16];
     rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())?;
     let capacity = Capacity {
-        connections: connections + 1,
-        half_open: 1,
+        // Those of a proxy to an echo service beside them.
+        connections: 2 * connections + 64,
+        half_open: connections + 64,
         ..Capacity::default()
     };
     Ok(WorkerConfig {
@@ -177,7 +187,8 @@ fn tcp() -> Config {
     }
 }
 
-/// The number of a connection, as its session, and whether we have closed it.
+/// The number of a connection, as its session, and whether we have closed it. Those that others
+/// opened have none, and are served echo.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seat {
     number: Option<usize>,
@@ -212,13 +223,14 @@ impl App for Client {
     }
 
     fn on_text(&mut self, socket: &mut Socket<'_>, seat: &mut Seat, text: &[u8]) -> usize {
-        if let Some(connection) = seat.number {
-            match self.driver.on_text(connection, text) {
-                Next::Send => self.send(socket, connection),
-                Next::Close => {
-                    seat.closed = true;
-                    socket.shutdown();
-                }
+        let Some(connection) = seat.number else {
+            return socket.send(text);
+        };
+        match self.driver.on_text(connection, text) {
+            Next::Send => self.send(socket, connection),
+            Next::Close => {
+                seat.closed = true;
+                socket.shutdown();
             }
         }
         text.len()

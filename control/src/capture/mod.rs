@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::runtime::{AskError, ControlPlane, WorkerHandle};
 use merge::Merge;
-use recorder::{Clock, Counts, Recorder};
+use recorder::{Clock, Counts, Recorder, Stamp};
 
 /// How often buffers are exchanged.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -239,6 +239,7 @@ impl Capture {
                 budget: part.buffer,
                 buffer: Vec::with_capacity(part.buffer),
                 counts: part.counts.clone(),
+                stamp: Stamp::default(),
             };
             let add = worker.ask(move |_, worker| worker.taps().add(Box::new(recorder)).is_ok());
             if !add.await? {

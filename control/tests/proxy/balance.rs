@@ -95,7 +95,7 @@ fn who_finds_all_backends_full_waits_and_too_many_are_refused() {
     let file = File::new(&file_of(settings, &backends));
     let server = Server::start(&network, "serve", &["--config", file.path()]);
     let (_, first) = ask(&network);
-    let _second = ask(&network);
+    let second = ask(&network);
     let mut queued = client::connect(&network.client, FRONT);
     wait_until("it waits", || pool(&server).queued == 1);
     assert!(is_reset(&network), "the queue is full");
@@ -115,7 +115,7 @@ fn who_finds_all_backends_full_waits_and_too_many_are_refused() {
         pool(&server).refused["too_many_of_source"] > 0
     });
     assert_eq!(pool(&server).clients, 4);
-    drop((more, queued));
+    drop((more, queued, second));
     server.stop();
 }
 

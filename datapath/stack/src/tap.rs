@@ -16,6 +16,9 @@ pub enum Direction {
 /// Sees every frame that a device of the worker has received or is to send. Nothing here may block
 /// or allocate.
 pub trait Tap: Any + Send {
+    /// Frames are about to be seen, one right after the other.
+    fn begin(&mut self) {}
+
     /// A frame of the device at `device`, in the order in which they were attached.
     fn see(&mut self, device: usize, direction: Direction, frame: &[u8]);
 }
@@ -52,6 +55,13 @@ impl Taps {
             tap.downcast_ref().is_some_and(&is_meant)
         })?;
         Some(self.0.swap_remove(at))
+    }
+
+    /// Frames are about to come or go, one right after the other.
+    pub(crate) fn begin(&mut self) {
+        for tap in &mut self.0 {
+            tap.begin();
+        }
     }
 
     /// One branch when nobody looks.

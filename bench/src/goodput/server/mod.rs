@@ -93,7 +93,9 @@ impl Server {
 /// The settings of the command `wirepath chargen`.
 fn adaptive(congestion: CongestionControl) -> WirepathSettings {
     WirepathSettings {
-        service: Service::Chargen,
+        role: Service::Chargen.into(),
+        port: Service::Chargen.port(),
+        pools: Vec::new(),
         tcp: Config {
             nagle: false,
             congestion,

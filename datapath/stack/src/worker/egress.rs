@@ -224,6 +224,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Sends what connections have to say, each in its turn; returns how many segments.
     pub(super) fn emit(&mut self, now: Instant) -> usize {
         let mut sent = 0;
+        self.taps.begin();
         // Once around at most: who could not finish stands at the end again.
         for _ in 0..self.dirty.len() {
             if sent >= SEGMENTS_PER_TURN {

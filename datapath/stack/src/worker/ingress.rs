@@ -78,6 +78,7 @@ impl<D: Device, A: App> Worker<D, A> {
 
     fn parse_all(&mut self, now: Instant, port: usize, batch: &Batch<D::Frame>) {
         self.arrivals.clear();
+        self.taps.begin();
         let bytes_before = self.counters.bytes_in;
         for (number, frame) in batch.frames().iter().enumerate() {
             self.counters.frames_in += 1;
