@@ -5,10 +5,10 @@
 //! the command.
 #![deny(unsafe_code)]
 
+pub mod access_log;
 pub mod api;
 pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod netns;
-mod prefix;
 pub mod runtime;

@@ -18,6 +18,8 @@ use super::{Place, Running, WirepathServer, WirepathSettings};
 
 /// How long one may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look whether it does.
+const LOOK: Duration = Duration::from_millis(5);
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// Who passes connections on.
@@ -136,7 +138,8 @@ fn nginx_conf(files: &Files, passing: &Passing) -> String {
          daemon off;\nmaster_process off;\npid {pid};\n\
          error_log stderr crit;\n\
          events {{ worker_connections 16384; multi_accept on; accept_mutex off; }}\n\
-         stream {{ tcp_nodelay on; server {{ listen {front} backlog=65535; proxy_pass {back}; }} }}\n"
+         stream {{ tcp_nodelay on;\n\
+         server {{ listen {front} backlog=65535; proxy_pass {back}; }} }}\n"
     )
 }
 
@@ -193,7 +196,7 @@ impl Program {
             if Instant::now() > deadline {
                 bail!("it does not listen at {at} after {PATIENCE:?}");
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(LOOK);
         }
         Ok(())
     }

@@ -14,8 +14,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::model::{Flow, FlowPage, Listener, NewListener, Problem, Rank};
+use super::pools::BackendChange;
 use super::socket::DIRECTORY;
-use super::stats::Stats;
+use super::stats::{PoolStats, Stats};
 use crate::config::Diff;
 
 /// A running server, asked through its control socket.
@@ -173,6 +174,24 @@ impl Client {
         let query = serde_urlencoded::to_string([("endpoint", endpoint.to_string())])?;
         let resource = format!("/v1/listeners?{query}");
         let done = self.request(Method::DELETE, &resource, Vec::new()).await;
+        done.map(drop)
+    }
+
+    /// Its pools of backends, by name.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows).
+    pub async fn pools(&self) -> anyhow::Result<BTreeMap<String, PoolStats>> {
+        self.get("/v1/pools").await
+    }
+
+    /// Changes what a backend may be given.
+    ///
+    /// # Errors
+    /// As [`flows`](Self::flows), and there is no such backend.
+    pub async fn change_backend(&self, change: &BackendChange) -> anyhow::Result<()> {
+        let body = serde_json::to_vec(change)?;
+        let done = self.request(Method::PATCH, "/v1/pools", body).await;
         done.map(drop)
     }
 

@@ -11,6 +11,7 @@ mod metrics;
 mod model;
 #[cfg(test)]
 mod openapi;
+mod pools;
 mod reload;
 mod server;
 mod socket;
@@ -22,6 +23,7 @@ pub use capture_client::CaptureStream;
 pub use client::{Client, Refused, running_servers};
 pub use filter::{Filter, FilterError};
 pub use model::{Details, Flow, FlowPage, Listener, NewListener, Problem, Rank, Timer};
+pub use pools::BackendChange;
 pub use server::{Server, serve, serve_metrics};
 pub use socket::{ControlSocket, SocketError};
 pub use stats::{BackendStats, PoolStats, Quantiles, QueueStats, Stats, WorkerStats};

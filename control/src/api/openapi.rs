@@ -16,10 +16,11 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 use super::capture::{CAPTURE, ONE_CAPTURE};
 use super::flows::{LIMIT_MAX, TOP_MAX};
 use super::model::{Details, Flow, FlowPage, Listener, NewListener, Problem, Rank};
+use super::pools::BackendChange;
 use super::server::{OPENAPI, PATHS};
 use super::stats::{BackendStats, PoolStats, Quantiles, QueueStats, Stats, WorkerStats};
 use super::trace::TRACE;
-use crate::config::Diff;
+use crate::config::{AdminChoice, Diff};
 
 fn document() -> Value {
     serde_json::from_str(OPENAPI).expect("docs/openapi.json is JSON")
@@ -93,6 +94,12 @@ fn every_schema_has_the_fields_of_its_type() {
         counters: BTreeMap::new(),
     };
     check("BackendStats", backend);
+    let change = BackendChange {
+        pool: name(),
+        address: endpoint,
+        state: AdminChoice::Drain,
+    };
+    check("BackendChange", change);
     let new = |pool| NewListener {
         endpoint,
         service: name(),

@@ -16,6 +16,7 @@ use wirepath_stack::listeners::Tally;
 use super::failure::{self, BODY_MAX, Body, Failure, Parameters};
 use super::flows::{flows, summary, top};
 use super::model::{Listener, NewListener};
+use super::pools::{change, pools};
 use super::reload::reload;
 use super::socket::ControlSocket;
 use super::stats::Stats;
@@ -27,12 +28,13 @@ use crate::runtime::{ControlPlane, ListenError, ListenerInfo};
 pub(super) const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
 /// Where the resources are: here, and in the files of captures and traces.
-pub(super) const PATHS: [&str; 8] = [
+pub(super) const PATHS: [&str; 9] = [
     "/v1/flows",
     "/v1/top",
     "/v1/summary",
     "/v1/stats",
     "/v1/listeners",
+    "/v1/pools",
     "/v1/reload",
     "/v1/openapi.json",
     METRICS,
@@ -79,6 +81,7 @@ pub async fn serve(socket: &ControlSocket, server: Server) -> io::Result<()> {
         get(summary),
         get(stats),
         get(listeners).post(listen).delete(unlisten),
+        get(pools).patch(change),
         post(reload),
         get(openapi),
         get(prometheus),

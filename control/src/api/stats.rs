@@ -176,7 +176,8 @@ impl Stats {
     }
 }
 
-fn pool((name, report): (&String, &PoolReport)) -> (String, PoolStats) {
+/// What is told of a pool.
+pub(super) fn pool((name, report): (&String, &PoolReport)) -> (String, PoolStats) {
     let counts = |(name, _, count)| (name, count);
     let backend = |backend: &BackendReport| BackendStats {
         address: backend.endpoint.into(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wirepath_stack::tap::Direction;
 
 /// Type of the block that holds a frame.
-const ENHANCED_PACKET: u32 = 6;
+pub(crate) const ENHANCED_PACKET: u32 = 6;
 /// Type, length, interface, two halves of the time, bytes kept, and bytes of the frame.
 const HEAD: usize = 7 * 4;
 /// The option that tells the direction, the end of options, and the length again.

@@ -10,7 +10,7 @@ mod merge;
 mod pcapng;
 mod recorder;
 
-pub(crate) use block::Record;
+pub(crate) use block::{ENHANCED_PACKET, Record};
 pub use filter::{Filter, FilterError};
 pub(crate) use pcapng::Pcapng;
 

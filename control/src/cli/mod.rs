@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod flags;
 mod listen;
+mod pool;
 mod reload;
 mod script;
 mod server;
@@ -67,6 +68,8 @@ enum Command {
     Top(top::Args),
     /// List, add or remove the listeners of a running server.
     Listen(listen::Args),
+    /// List pools of backends, or say what a backend may be given.
+    Pool(pool::Args),
     /// Play packet scripts against the stack, without a network.
     Script(script::Args),
     /// Say whether and how well an interface will work, and why not.
@@ -152,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Stats(args) => stats::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Listen(args) => listen::run(&args),
+        Command::Pool(args) => pool::run(&args),
         Command::Script(args) => script::run(&args),
         Command::Check(args) => check::run(&args),
     };

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,12 +12,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
 use super::flags::Flags;
+use crate::access_log;
 use crate::api::{self, ControlSocket};
 use crate::config::{
     BackendEntry, BalanceChoice, Configuration, HeaderChoice, ListenerEntry, Place, PoolEntry,
     Reloader, ServiceChoice, Source, TcpSettings,
 };
-use crate::runtime::Runtime;
+use crate::runtime::{ControlPlane, Runtime};
 
 /// What a server of one service can be told.
 #[derive(Debug, clap::Args)]
@@ -179,6 +180,8 @@ async fn run_until_told(source: Source, configuration: Configuration) -> Result<
     let control = ControlSocket::bind(configuration.control.as_deref(), &interface)?;
     let plane = runtime.plane();
     let metrics = metrics_listener(configuration.metrics).await?;
+    let log = configuration.access_log.clone();
+    check_log(log.as_deref())?;
     announce(&runtime, &control).await?;
     let reloader = Arc::new(Reloader::new(source, configuration, runtime.plane()));
     let state = api::Server::new(runtime.plane()).with_reloader(Arc::clone(&reloader));
@@ -191,6 +194,7 @@ async fn run_until_told(source: Source, configuration: Configuration) -> Result<
         result = api::serve(&control, state.clone()) => result?,
         result = serve_metrics(metrics, state) => result?,
         () = plane.watch() => {}
+        () = write_log(log, &plane) => {}
     }
     tell_manager(&[NotifyState::Stopping]);
     // No reload adds to what is taken down.
@@ -237,6 +241,25 @@ async fn metrics_listener(address: Option<SocketAddr>) -> Result<Option<TcpListe
             false => Failure::Other(error),
         }
     })
+}
+
+/// Before anything is logged, so that nobody relies on a log that there is not.
+fn check_log(file: Option<&Path>) -> Result<(), Failure> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let checked = access_log::check(file);
+    checked.map_err(|error| {
+        let failed = format!("cannot write the access log to {}", file.display());
+        Failure::Usage(anyhow::Error::new(error).context(failed))
+    })
+}
+
+async fn write_log(file: Option<PathBuf>, plane: &ControlPlane) {
+    match file {
+        Some(file) => access_log::write(file, plane).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn serve_metrics(listener: Option<TcpListener>, state: api::Server) -> std::io::Result<()> {

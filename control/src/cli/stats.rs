@@ -156,7 +156,7 @@ fn workers(text: &mut String, workers: &[WorkerStats]) {
 }
 
 /// Each backend, by pool, and who was refused.
-fn pools(text: &mut String, pools: &BTreeMap<String, PoolStats>) {
+pub(super) fn pools(text: &mut String, pools: &BTreeMap<String, PoolStats>) {
     for (name, pool) in pools {
         let _ = writeln!(
             text,

@@ -100,9 +100,31 @@ fn pools(configuration: &Configuration) -> Option<Flaw> {
                 "is missing: a pool has one [[pool.backend]] at least",
             );
         }
+        if let Some(flaw) = source_address(configuration, nth) {
+            return Some(flaw);
+        }
         let too_many = pool.backends.len() > BACKENDS;
         too_many.then(|| flaw(key("backend"), format!("are more than {BACKENDS}")))?
     })
+}
+
+fn source_address(configuration: &Configuration, nth: usize) -> Option<Flaw> {
+    let pool = &configuration.pools[nth];
+    let address = pool.source_address?;
+    let key = format!("pool[{nth}].source_address");
+    let served = &configuration.addresses;
+    if !served.is_empty() && !served.contains(&address) {
+        return flaw(
+            key,
+            format!("{address} is not served, must be one of addresses"),
+        );
+    }
+    let mut backends = pool.backends.iter().map(|backend| backend.address);
+    let other = backends.find(|backend| backend.is_ipv4() != address.is_ipv4())?;
+    flaw(
+        key,
+        format!("{address} is of another family than the backend {other}"),
+    )
 }
 
 fn backends(configuration: &Configuration) -> Option<Flaw> {

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
+use wirepath_apps::Role;
 
 use super::choices::ServiceChoice;
 use super::file::Configuration;
 use super::tcp::TcpSettings;
-use crate::runtime::{ListenerChange, ListenerChanges, ListenerSettings};
+use crate::runtime::{ListenerChange, ListenerChanges, ListenerSettings, PoolNumbers};
 
 /// Settings of the server that a running one can change, and beginnings of such.
 const RELOADABLE: [&str; 2] = ["drain", "pool."];
@@ -65,7 +66,12 @@ impl Diff {
         *self == Self::default()
     }
 
-    pub(super) fn new(listeners: &ListenerChanges, settings: Vec<SettingChange>) -> Self {
+    /// `numbers` are those of the pools.
+    pub(super) fn new(
+        listeners: &ListenerChanges,
+        settings: Vec<SettingChange>,
+        numbers: &PoolNumbers,
+    ) -> Self {
         let name = |(&endpoint, settings): (&SocketAddr, &ListenerSettings)| ListenerName {
             endpoint,
             service: settings.role.name().to_owned(),
@@ -75,18 +81,22 @@ impl Diff {
             added: listeners.added.iter().map(name).collect(),
             removed: listeners.removed.iter().map(name).collect(),
             changed: changed
-                .map(|(endpoint, change)| listener(*endpoint, change))
+                .map(|(endpoint, change)| listener(*endpoint, change, numbers))
                 .collect(),
             settings,
         }
     }
 }
 
-fn listener(endpoint: SocketAddr, change: &ListenerChange) -> ListenerDiff {
+fn listener(endpoint: SocketAddr, change: &ListenerChange, numbers: &PoolNumbers) -> ListenerDiff {
     let table = |settings: &ListenerSettings| {
         let service = Value::try_from(ServiceChoice::from(settings.role));
         let mut table = table_of(&TcpSettings::of(&settings.tcp));
         table.extend(service.ok().map(|service| ("service".to_owned(), service)));
+        if let Role::Proxy(pool) = settings.role {
+            let pool = numbers.name(pool).unwrap_or_default();
+            table.insert("pool".to_owned(), Value::String(pool.to_owned()));
+        }
         table
     };
     ListenerDiff {

@@ -51,6 +51,9 @@ pub struct Configuration {
     /// Where the kernel takes questions of Prometheus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
+    /// Where a line is added for each connection through a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<PathBuf>,
     pub drain: Drain,
     pub source_ports: Or<PortRange, Auto>,
     pub limits: Limits,
@@ -99,6 +102,7 @@ impl Default for Configuration {
             rx_checksum: RxChecksum::Whole,
             control: None,
             metrics: None,
+            access_log: None,
             drain: Period(wirepath_tcp::time::Millis(3_000)),
             source_ports: Or::default(),
             limits: Limits::default(),

@@ -87,12 +87,8 @@ pub struct ListenerEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
     /// Settings of its connections, over those of all.
-    #[serde(default, skip_serializing_if = "is_silent")]
+    #[serde(default, skip_serializing_if = "TcpSettings::is_silent")]
     pub tcp: TcpSettings,
-}
-
-fn is_silent(tcp: &TcpSettings) -> bool {
-    *tcp == TcpSettings::default()
 }
 
 impl ListenerEntry {

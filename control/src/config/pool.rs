@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
-use wirepath_apps::proxy::{BackendSettings, Check, Ejection, PoolSettings};
+use wirepath_apps::proxy::{BackendSettings, Balance, Check, Ejection, MaglevTable, PoolSettings};
 use wirepath_tcp::config::Config;
 use wirepath_tcp::time::Millis;
 
@@ -43,7 +44,8 @@ pub struct PoolEntry {
     pub eject_most: Wait,
     pub slow_start: Or<Wait, Off>,
     pub proxy_header: HeaderChoice,
-    #[serde(skip_serializing_if = "is_silent")]
+    pub proxy_header_from: Vec<IpNet>,
+    #[serde(skip_serializing_if = "TcpSettings::is_silent")]
     pub tcp: TcpSettings,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<CheckEntry>,
@@ -82,10 +84,6 @@ const fn one() -> Count<0, 256> {
     Count(1)
 }
 
-fn is_silent(tcp: &TcpSettings) -> bool {
-    *tcp == TcpSettings::default()
-}
-
 const fn wait(millis: u32) -> Wait {
     Period(Millis(millis))
 }
@@ -109,6 +107,7 @@ impl Default for PoolEntry {
             eject_most: wait(60_000),
             slow_start: Or::default(),
             proxy_header: HeaderChoice::Off,
+            proxy_header_from: Vec::new(),
             tcp: TcpSettings::default(),
             check: None,
             backends: Vec::new(),
@@ -168,9 +167,15 @@ impl PoolEntry {
     /// What a worker is told; `base` is what `[tcp]` says.
     #[must_use]
     pub fn settings(&self, base: Config) -> PoolSettings {
+        let backends: Vec<_> = self.backends.iter().map(BackendEntry::settings).collect();
+        let balance = self.balance.into();
         PoolSettings {
-            backends: self.backends.iter().map(BackendEntry::settings).collect(),
-            balance: self.balance.into(),
+            table: match balance {
+                Balance::Maglev => MaglevTable::of(&backends),
+                _ => MaglevTable::default(),
+            },
+            backends,
+            balance,
             local: self.source_address,
             tcp: self.tcp.over(base),
             connect_timeout: self.connect_timeout.duration(),
@@ -189,6 +194,7 @@ impl PoolEntry {
             slow_start: span(self.slow_start),
             check: self.check.as_ref().map(CheckEntry::settings),
             header: self.proxy_header.into(),
+            header_from: self.proxy_header_from.clone(),
         }
     }
 

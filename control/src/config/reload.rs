@@ -144,7 +144,7 @@ impl Reloader {
         let numbers = self.plane.pool_numbers().with(&wanted.pools());
         let listeners = wanted.listeners(&numbers);
         let listeners = self.plane.compare_listeners(&listeners).await?;
-        Ok(Diff::new(&listeners, settings))
+        Ok(Diff::new(&listeners, settings, &numbers))
     }
 
     /// Has the server do what the file says now: all of it, or, with an error, nothing. What is no
@@ -178,6 +178,8 @@ impl Reloader {
             Err(error) => {
                 // As they were.
                 self.plane.set_pools(running.pools()).await?;
+                let retired = self.plane.retire_other_pools(&running.pools()).await;
+                retired.map_err(ListenError::from)?;
                 return Err(error.into());
             }
         };
@@ -185,7 +187,7 @@ impl Reloader {
             // No listener leads there any more.
             tracing::warn!(%error, "a pool that is removed");
         }
-        let diff = Diff::new(&replaced, settings);
+        let diff = Diff::new(&replaced, settings, &numbers);
         *running = wanted;
         Ok(diff)
     }

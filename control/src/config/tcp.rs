@@ -91,6 +91,12 @@ fn set_or<T: Copy + Into<U>, W, U>(target: &mut Option<U>, said: &Option<Or<T, W
 }
 
 impl TcpSettings {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// These settings over `base`.
     #[must_use]
     pub fn over(&self, base: Config) -> Config {

@@ -42,6 +42,7 @@ fn the_example_says_every_setting_and_its_default() {
     let default = Configuration {
         control: example.control.clone(),
         metrics: example.metrics,
+        access_log: example.access_log.clone(),
         ..Configuration::default()
     };
     let all: toml::Table = default.effective().to_toml().unwrap().parse().unwrap();

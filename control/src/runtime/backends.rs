@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rtnetlink::Handle;
@@ -93,43 +93,38 @@ impl ControlPlane {
         });
     }
 
+    /// Tells the workers all that the kernel knows, whatever they know: they may have learned
+    /// otherwise, or forgotten.
     async fn ask_for_next_hops(&self, handle: &Handle) {
-        let hosts = self.backends.with(|stations| stations.clone());
-        for (host, before) in hosts {
-            let station = self.station(handle, host).await;
-            let Some(station) = station.unwrap_or_else(|error| {
-                tracing::debug!(%host, %error, "cannot ask the kernel");
-                None
-            }) else {
-                continue;
+        let hosts: Vec<IpAddr> = self
+            .backends
+            .with(|stations| stations.keys().copied().collect());
+        if hosts.is_empty() {
+            return;
+        }
+        let found = next_hop::stations(handle, self.place.index, &hosts).await;
+        let found: Arc<[(IpAddr, MacAddr)]> = match found {
+            Ok(found) => found.into(),
+            Err(error) => return tracing::debug!(%error, "cannot ask the kernel for next hops"),
+        };
+        for worker in &self.workers {
+            let found = Arc::clone(&found);
+            let learn = move |_, worker: &mut Served| {
+                for &(host, station) in found.iter() {
+                    worker.learn_neighbor(host, station);
+                }
             };
-            if before == Some(station) {
-                continue;
+            if let Err(error) = worker.ask(learn).await {
+                tracing::warn!(%error, "the stations of backends");
             }
-            for worker in &self.workers {
-                let learn = move |_, worker: &mut Served| worker.learn_neighbor(host, station);
-                if let Err(error) = worker.ask(learn).await {
-                    tracing::warn!(%error, %host, "a backend's station");
+        }
+        self.backends.with(|stations| {
+            for (host, station) in found.iter() {
+                if let Some(known) = stations.get_mut(host) {
+                    *known = Some(*station);
                 }
             }
-            self.backends.with(|stations| {
-                if let Some(known) = stations.get_mut(&host) {
-                    *known = Some(station);
-                }
-            });
-        }
-    }
-
-    async fn station(
-        &self,
-        handle: &Handle,
-        host: IpAddr,
-    ) -> Result<Option<MacAddr>, rtnetlink::Error> {
-        let interface = self.place.index;
-        match next_hop::find(handle, interface, host).await? {
-            NextHop::Neighbor(hop) => next_hop::station(handle, interface, hop).await,
-            NextHop::Here | NextHop::Elsewhere => Ok(None),
-        }
+        });
     }
 
     fn netlink_error(&self, source: rtnetlink::Error) -> StartError {

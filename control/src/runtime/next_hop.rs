@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
@@ -58,32 +57,48 @@ pub(super) async fn find(
     Ok(NextHop::Neighbor(gateway.unwrap_or(address)))
 }
 
-/// The station of a neighbor, if the kernel knows it; if not, has it ask the link.
-pub(super) async fn station(
+/// The stations that hosts are reached by, of those that the kernel knows. It is had to ask the
+/// link for the others, and for those that it has not heard of for a while.
+pub(super) async fn stations(
     handle: &Handle,
     interface: u32,
-    neighbor: IpAddr,
-) -> Result<Option<MacAddr>, rtnetlink::Error> {
-    let family = match neighbor {
-        IpAddr::V4(_) => AddressFamily::Inet,
-        IpAddr::V6(_) => AddressFamily::Inet6,
-    };
-    let wanted = NeighbourAttribute::Destination(match neighbor {
-        IpAddr::V4(address) => NeighbourAddress::Inet(address),
-        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
-    });
-    let all = handle.neighbours().get().set_address_family(family);
-    let all: Vec<NeighbourMessage> = all.execute().try_collect().await?;
-    let known = all
-        .iter()
-        .find(|entry| entry.header.ifindex == interface && entry.attributes.contains(&wanted));
-    if let Some(station) = known.and_then(resolved) {
-        return Ok(Some(station));
+    hosts: &[IpAddr],
+) -> Result<Vec<(IpAddr, MacAddr)>, rtnetlink::Error> {
+    let all = handle.neighbours().get().execute();
+    let all: Vec<NeighbourMessage> = all.try_collect().await?;
+    let mut found = Vec::new();
+    for &host in hosts {
+        let NextHop::Neighbor(neighbor) = find(handle, interface, host).await? else {
+            continue;
+        };
+        let wanted = NeighbourAttribute::Destination(match neighbor {
+            IpAddr::V4(address) => NeighbourAddress::Inet(address),
+            IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+        });
+        let known = all
+            .iter()
+            .find(|entry| entry.header.ifindex == interface && entry.attributes.contains(&wanted));
+        found.extend(known.and_then(resolved).map(|station| (host, station)));
+        if !known.is_some_and(is_fresh) {
+            let ask = handle.neighbours().add(interface, neighbor);
+            let ask = ask.state(NeighbourState::None).flags(NeighbourFlags::Use);
+            ask.replace().execute().await?;
+        }
     }
-    let ask = handle.neighbours().add(interface, neighbor);
-    let ask = ask.state(NeighbourState::None).flags(NeighbourFlags::Use);
-    ask.replace().execute().await?;
-    Ok(None)
+    Ok(found)
+}
+
+/// Whether there is no need to ask. Our own packets do not pass the kernel, so that it does not see
+/// that they are answered.
+const fn is_fresh(entry: &NeighbourMessage) -> bool {
+    matches!(
+        entry.header.state,
+        NeighbourState::Reachable
+            | NeighbourState::Delay
+            | NeighbourState::Probe
+            | NeighbourState::Noarp
+            | NeighbourState::Permanent
+    )
 }
 
 fn resolved(entry: &NeighbourMessage) -> Option<MacAddr> {

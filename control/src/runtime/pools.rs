@@ -1,9 +1,11 @@
 //! Pools of backends: their numbers, and what workers are told of them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::PoisonError;
 
-use wirepath_apps::proxy::{PoolId, PoolReport, PoolSettings};
+use wirepath_apps::proxy::{AccessRecord, Admin, PoolId, PoolReport, PoolSettings};
+use wirepath_tcp::time::Instant;
 
 use super::mailbox::Served;
 use super::{AskError, ControlPlane, ListenError, source_ports};
@@ -46,6 +48,18 @@ impl PoolNumbers {
         u16::try_from(at).ok().map(PoolId)
     }
 
+    /// Numbers for pools of these names.
+    #[cfg(test)]
+    pub(crate) fn named(names: &[&str]) -> Self {
+        Self(names.iter().map(ToString::to_string).collect())
+    }
+
+    /// The name of the pool of this number.
+    #[must_use]
+    pub fn name(&self, id: PoolId) -> Option<&str> {
+        self.0.get(usize::from(id.0)).map(String::as_str)
+    }
+
     /// All names, with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (PoolId, &str)> {
         let names = self.0.iter().map(String::as_str);
@@ -79,8 +93,8 @@ impl ControlPlane {
             };
             for worker in &self.workers {
                 let settings = settings.clone();
-                let set = move |_, worker: &mut Served| {
-                    worker.app_mut().proxy_mut().set_pool(id, settings);
+                let set = move |now, worker: &mut Served| {
+                    worker.app_mut().proxy_mut().set_pool(now, id, settings);
                 };
                 worker.ask(set).await?;
             }
@@ -111,6 +125,53 @@ impl ControlPlane {
                 };
                 worker.ask(retire).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Changes what a backend may be given, until a reload says otherwise. Whether there is such a
+    /// backend.
+    ///
+    /// # Errors
+    /// A worker did not answer.
+    pub async fn set_admin(
+        &self,
+        pool: &str,
+        backend: SocketAddr,
+        admin: Admin,
+    ) -> Result<bool, AskError> {
+        let Some(id) = self.pool_numbers().find(pool) else {
+            return Ok(false);
+        };
+        let mut is_known = false;
+        for worker in &self.workers {
+            let set = move |now, worker: &mut Served| {
+                let proxy = worker.app_mut().proxy_mut();
+                proxy.set_admin(now, (id, backend.into()), admin)
+            };
+            is_known |= worker.ask(set).await?;
+        }
+        Ok(is_known)
+    }
+
+    /// Exchanges what each worker has logged for an empty buffer, of `empty`; gives it back with
+    /// how many records were lost, and with the worker's clock.
+    ///
+    /// # Errors
+    /// A worker did not answer.
+    pub async fn exchange_logs(
+        &self,
+        empty: &mut Vec<Vec<AccessRecord>>,
+        mut take: impl FnMut(Vec<AccessRecord>, u64, Instant),
+    ) -> Result<(), AskError> {
+        for worker in &self.workers {
+            let buffer = empty.pop().unwrap_or_default();
+            let exchange = move |now, worker: &mut Served| {
+                let (records, lost) = worker.app_mut().proxy_mut().exchange_log(buffer);
+                (records, lost, now)
+            };
+            let (records, lost, now) = worker.ask(exchange).await?;
+            take(records, lost, now);
         }
         Ok(())
     }

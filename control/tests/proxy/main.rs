@@ -8,6 +8,7 @@ mod endings;
 mod programs;
 mod reload;
 mod text;
+mod told;
 
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) enum Manner {
 /// A backend of the kernel's, on threads of this process; ends when the value drops.
 pub(crate) struct Backend {
     at: SocketAddr,
-    ends: Arc<AtomicBool>,
+    listener: Arc<TcpListener>,
     accepted: Arc<AtomicUsize>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -73,12 +73,13 @@ impl Backend {
     pub(crate) fn start(host: &Namespace, number: u8, port: u16, manner: Manner) -> Self {
         let at = SocketAddr::new(address(number), port);
         let listener = host.run(|| TcpListener::bind(at)).unwrap().unwrap();
-        let (ends, accepted) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let (end, count) = (Arc::clone(&ends), Arc::clone(&accepted));
-        let acceptor = thread::spawn(move || accept(&listener, (&end, &count), manner));
+        let listener = Arc::new(listener);
+        let (accepts, accepted) = (Arc::clone(&listener), Arc::<AtomicUsize>::default());
+        let count = Arc::clone(&accepted);
+        let acceptor = thread::spawn(move || accept(&accepts, &count, manner));
         Self {
             at,
-            ends,
+            listener,
             accepted,
             acceptor: Some(acceptor),
         }
@@ -96,7 +97,8 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.ends.store(true, Ordering::SeqCst);
+        // Who waits for the next one is woken, with an error.
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
         if let Some(acceptor) = self.acceptor.take() {
             // Its panic has been told.
             let _ = acceptor.join();
@@ -104,26 +106,16 @@ impl Drop for Backend {
     }
 }
 
-/// Serves each connection on a thread of its own until it is told to end; those that are open then
+/// Serves each connection on a thread of its own until the listener ends; those that are open then
 /// are closed, as the kernel does when a program ends.
-fn accept(listener: &TcpListener, (ends, count): (&AtomicBool, &AtomicUsize), manner: Manner) {
-    listener.set_nonblocking(true).unwrap();
+fn accept(listener: &TcpListener, count: &AtomicUsize, manner: Manner) {
     let mut streams = Vec::new();
-    while !ends.load(Ordering::SeqCst) {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                count.fetch_add(1, Ordering::SeqCst);
-                stream.set_nonblocking(false).unwrap();
-                let stream = Arc::new(stream);
-                streams.push(Arc::downgrade(&stream));
-                // A proxy's peer may go at any time.
-                thread::spawn(move || drop(serve(&stream, manner)));
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                thread::sleep(Duration::from_millis(1));
-            }
-            Err(error) => panic!("accept: {error}"),
-        }
+    while let Ok((stream, _)) = listener.accept() {
+        count.fetch_add(1, Ordering::SeqCst);
+        let stream = Arc::new(stream);
+        streams.push(Arc::downgrade(&stream));
+        // A proxy's peer may go at any time.
+        thread::spawn(move || drop(serve(&stream, manner)));
     }
     for stream in streams.iter().filter_map(Weak::upgrade) {
         // It may be over.
@@ -159,10 +151,9 @@ fn serve(mut stream: &TcpStream, manner: Manner) -> io::Result<()> {
             let _ = stream.read(&mut chunk[..1])?;
             reset(stream)
         }
-        Manner::Stop => {
-            thread::sleep(Duration::from_secs(60));
-            Ok(())
-        }
+        Manner::Stop => loop {
+            thread::park();
+        },
     }
 }
 

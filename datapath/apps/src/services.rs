@@ -176,6 +176,10 @@ impl App for Services {
         self.proxy.on_deadline(now);
     }
 
+    fn has_requests(&self) -> bool {
+        self.proxy.has_requests()
+    }
+
     fn poll_request(&mut self, _: Instant) -> Option<Request<Session>> {
         let request = self.proxy.poll_request()?;
         Some(request.map_session(Session::of_proxy))

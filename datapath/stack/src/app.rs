@@ -82,6 +82,11 @@ pub trait App {
         let _ = now;
     }
 
+    /// Whether [`poll_request`](Self::poll_request) has something: the worker does not sleep then.
+    fn has_requests(&self) -> bool {
+        false
+    }
+
     /// The next thing that it wants of its worker; asked in every turn until there is none.
     fn poll_request(&mut self, now: Instant) -> Option<Request<Self::Session>> {
         let _ = now;

@@ -59,6 +59,10 @@ pub const STALL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1
 /// missed in 50 searches.
 pub const HOME_TRIES: u32 = 256;
 
+/// Source ports that are looked at for one that is free: more than those that a shared address
+/// leaves, and not so many that others wait.
+pub const PORT_TRIES: u32 = 8_192;
+
 /// Source ports of active opens where nothing else is said: as Linux has them.
 pub const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 

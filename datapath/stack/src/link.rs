@@ -1,9 +1,11 @@
 //! The link layer as a flow sees it: where its frames go.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use wirepath_tcp::isn::Secret;
+use wirepath_tcp::time::Instant;
 use wirepath_wire::ethernet::MacAddr;
 
 use crate::limits;
@@ -39,7 +41,12 @@ struct Neighbor {
     station: Option<MacAddr>,
     /// Whether it was asked and has not answered.
     asked: bool,
+    /// When it may be asked again.
+    again: Instant,
 }
+
+/// How long a neighbor has to answer before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Neighbors {
     pub(crate) fn new(secret: Secret) -> Self {
@@ -47,6 +54,18 @@ impl Neighbors {
             2 * limits::NEIGHBORS,
             Keyed(secret),
         ))
+    }
+
+    /// Whether the link may be asked for a neighbor now; counts as asking if so.
+    pub(crate) fn is_due(&mut self, now: Instant, address: IpAddr) -> bool {
+        let Some(neighbor) = self.entry(address) else {
+            return true;
+        };
+        let is_due = now >= neighbor.again;
+        if is_due {
+            neighbor.again = now + ASK_AGAIN;
+        }
+        is_due
     }
 
     /// Takes note that the link was asked for a neighbor.
@@ -67,6 +86,7 @@ impl Neighbors {
             *neighbor = Neighbor {
                 station: Some(station),
                 asked: false,
+                again: neighbor.again,
             };
         }
     }

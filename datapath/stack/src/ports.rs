@@ -60,7 +60,11 @@ impl SourcePorts {
         let (offset, slot) = ((hash >> 32) as u32, hash as usize % COUNTERS);
         let mut astray = None;
         for tries in 0..self.count {
-            if astray.is_some() && tries >= limits::HOME_TRIES {
+            let most = match astray {
+                Some(_) => limits::HOME_TRIES,
+                None => limits::PORT_TRIES,
+            };
+            if tries >= most {
                 break;
             }
             let number = offset.wrapping_add(self.counters[slot]) % self.count;

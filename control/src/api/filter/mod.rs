@@ -8,10 +8,9 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use wirepath_tcp::state::State;
 use wirepath_wire::tuple::{Endpoint, Tuple};
-
-use crate::prefix::Prefix;
 
 /// Longest filter in bytes.
 const LENGTH_MAX: usize = 4_096;
@@ -103,7 +102,7 @@ impl Comparison {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Expression {
     /// `dst 10.0.0.0/8:80`; either part may be missing.
-    Host(End, Option<Prefix>, Option<u16>),
+    Host(End, Option<IpNet>, Option<u16>),
     /// `sport >= :1024`
     Port(End, Comparison, u16),
     Not(Box<Self>),
@@ -117,7 +116,7 @@ impl Expression {
         match self {
             Self::Host(end, prefix, port) => {
                 let end = end.of(tuple);
-                prefix.is_none_or(|prefix| prefix.covers(end.address))
+                prefix.is_none_or(|prefix| prefix.contains(&end.address))
                     && port.is_none_or(|port| port == end.port)
             }
             Self::Port(end, comparison, port) => comparison.holds(end.of(tuple).port, *port),

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use wirepath_tcp::state::State;
 
 use super::{Comparison, DEPTH_MAX, End, Expression, Filter, FilterError, States};
-use crate::prefix::Prefix;
 
 pub(super) fn parse(words: Vec<&str>) -> Result<Filter, FilterError> {
     let mut parser = Parser {
@@ -172,7 +172,7 @@ fn joined(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -
 }
 
 /// An address with the length of its prefix, a port, or both; `*` is any.
-fn host(word: &str) -> Option<(Option<Prefix>, Option<u16>)> {
+fn host(word: &str) -> Option<(Option<IpNet>, Option<u16>)> {
     let port = |text: &str| match text {
         "*" => Some(None),
         text => text.parse().ok().map(Some),
@@ -190,7 +190,7 @@ fn host(word: &str) -> Option<(Option<Prefix>, Option<u16>)> {
     Some((prefix(address)?, port(port_text)?))
 }
 
-fn prefix(text: &str) -> Option<Option<Prefix>> {
+fn prefix(text: &str) -> Option<Option<IpNet>> {
     if text == "*" {
         return Some(None);
     }
@@ -203,8 +203,8 @@ fn prefix(text: &str) -> Option<Option<Prefix>> {
         .and_then(|text| text.strip_suffix(']'));
     let address: IpAddr = inner.unwrap_or(address).parse().ok()?;
     let prefix = match bits {
-        Some(bits) => Prefix::new(address, bits)?,
-        None => Prefix::whole(address),
+        Some(bits) => IpNet::new(address, bits).ok()?,
+        None => IpNet::from(address),
     };
     Some(Some(prefix))
 }

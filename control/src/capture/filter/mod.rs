@@ -9,6 +9,7 @@ mod tests;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
 use wirepath_stack::tap::Direction;
 use wirepath_wire::ethernet::EtherType;
 use wirepath_wire::ip::Protocol;
@@ -16,8 +17,6 @@ use wirepath_wire::ip::Protocol;
 pub use parse::FilterError;
 
 use facts::Facts;
-
-use crate::prefix::Prefix;
 
 /// A compiled filter: a program for a stack of truth values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,7 +49,7 @@ enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Question {
     Host(End, IpAddr),
-    Net(End, Prefix),
+    Net(End, IpNet),
     Port(End, RangeInclusive<u16>),
     EtherType(EtherType),
     Protocol(Protocol),
@@ -99,7 +98,7 @@ impl Question {
     fn holds(&self, facts: &Facts) -> bool {
         match self {
             Self::Host(end, host) => end.any(facts.addresses, |address| address == *host),
-            Self::Net(end, net) => end.any(facts.addresses, |it| net.covers(it)),
+            Self::Net(end, net) => end.any(facts.addresses, |it| net.contains(&it)),
             Self::Port(end, ports) => end.any(facts.ports, |port| ports.contains(&port)),
             Self::EtherType(ether_type) => facts.ether_type == Some(*ether_type),
             Self::Protocol(protocol) => facts.protocol == Some(*protocol),

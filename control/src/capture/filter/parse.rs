@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use wirepath_stack::tap::Direction;
 use wirepath_wire::ethernet::EtherType;
 use wirepath_wire::ip::Protocol;
 
 use super::{DEPTH, End, Filter, Question, STEPS, Step};
-use crate::prefix::Prefix;
 
 /// IDs that a tag can have.
 const VLAN_IDS: RangeInclusive<u16> = 0..=4094;
@@ -315,9 +315,9 @@ fn question(end: End, kind: Kind, value: &str) -> Parsed<Question> {
     }
 }
 
-fn net(text: &str) -> Option<Prefix> {
+fn net(text: &str) -> Option<IpNet> {
     let (address, bits) = text.split_once('/')?;
-    Prefix::new(address.parse().ok()?, bits.parse().ok()?)
+    IpNet::new(address.parse().ok()?, bits.parse().ok()?).ok()
 }
 
 fn port_range(text: &str) -> Option<RangeInclusive<u16>> {

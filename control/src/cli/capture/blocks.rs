@@ -1,7 +1,8 @@
 //! A stream of pcapng, cut into whole blocks: so that a file is one at whatever time it ends.
 
-/// Type of the block that holds a frame, and of the one that counts those of an interface.
-const ENHANCED_PACKET: u32 = 6;
+use crate::capture::ENHANCED_PACKET;
+
+/// Type of the block that counts the frames of an interface.
 const INTERFACE_STATISTICS: u32 = 5;
 /// Type and length of a block; the length again at its end.
 const HEAD: usize = 8;
@@ -11,7 +12,7 @@ const ISB_IFDROP: u16 = 5;
 
 /// What has come, and what it said.
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(super) struct WholeBlocks {
     /// The begin of a block.
     part: Vec<u8>,
     pub(super) frames: u64,
@@ -19,7 +20,7 @@ pub(super) struct Blocks {
     pub(super) lost: u64,
 }
 
-impl Blocks {
+impl WholeBlocks {
     /// Takes more of the stream, and returns the blocks that are whole: one that began before, and
     /// those after it.
     pub(super) fn whole<'a>(&mut self, bytes: &'a [u8]) -> (Vec<u8>, &'a [u8]) {
@@ -119,7 +120,7 @@ mod tests {
     fn wherever_it_is_cut_only_whole_blocks_come_out() {
         let stream = stream();
         for step in 1..stream.len() {
-            let (mut blocks, mut out) = (Blocks::default(), Vec::new());
+            let (mut blocks, mut out) = (WholeBlocks::default(), Vec::new());
             for piece in stream.chunks(step) {
                 let (begun, rest) = blocks.whole(piece);
                 out.extend(begun);
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn the_begin_of_a_block_stays_behind() {
         let stream = stream();
-        let mut blocks = Blocks::default();
+        let mut blocks = WholeBlocks::default();
         let (begun, rest) = blocks.whole(&stream[..28 + 50]);
         assert_eq!((begun.len(), rest), (0, &stream[..28]));
     }

@@ -14,7 +14,7 @@ use super::Failure;
 use super::servers::{Where, block_on};
 use crate::api::{CaptureQuery, CaptureStream, Client};
 use crate::capture::Filter;
-use blocks::Blocks;
+use blocks::WholeBlocks;
 
 /// What `capture` can be told.
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ async fn capture(args: &Args, client: &Client, query: &CaptureQuery) -> anyhow::
     let stream = client.capture(query).await?;
     let mut copy = Copy {
         stream,
-        blocks: Blocks::default(),
+        blocks: WholeBlocks::default(),
         to: open(&args.write)?,
     };
     let name = args.write.display();
@@ -80,7 +80,7 @@ async fn capture(args: &Args, client: &Client, query: &CaptureQuery) -> anyhow::
         Some(done) => done,
         None => copy.end().await,
     };
-    let Blocks { frames, lost, .. } = copy.blocks;
+    let WholeBlocks { frames, lost, .. } = copy.blocks;
     eprintln!("{frames} frames captured, {lost} lost for want of room");
     done.with_context(|| format!("the capture to {name} ended early, at a whole block"))
 }
@@ -95,7 +95,7 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {
 
 struct Copy {
     stream: CaptureStream,
-    blocks: Blocks,
+    blocks: WholeBlocks,
     to: Box<dyn Write>,
 }
 

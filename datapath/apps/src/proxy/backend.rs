@@ -36,6 +36,28 @@ pub(super) struct Health {
     against: u32,
     /// When the next is due; `NEVER` while one runs.
     pub(super) next: Instant,
+    /// Since when the link is asked for its station; `NEVER` when it has answered.
+    asked: Instant,
+}
+
+/// How long the link may take to tell of a backend's station before its checks fail.
+const FOUND_WITHIN: Duration = Duration::from_secs(1);
+
+impl Health {
+    const fn new() -> Self {
+        Self {
+            up: true,
+            against: 0,
+            next: Instant::ZERO,
+            asked: Instant::NEVER,
+        }
+    }
+
+    /// The link does not know its station. Whether it may still come to know it.
+    pub(super) fn may_be_found(&mut self, now: Instant) -> bool {
+        self.asked = self.asked.min(now);
+        now.since(self.asked) < FOUND_WITHIN
+    }
 }
 
 /// How an attempt failed.
@@ -56,12 +78,13 @@ impl Backend {
             ejections: 0,
             ejected_until: Instant::ZERO,
             back_since: Instant::ZERO,
-            health: Health {
-                up: true,
-                against: 0,
-                next: Instant::ZERO,
-            },
+            health: Health::new(),
         }
+    }
+
+    /// What checks said counts no more.
+    pub(super) const fn forget_health(&mut self) {
+        self.health = Health::new();
     }
 
     /// Whether it may be given connections, were there room.
@@ -117,6 +140,9 @@ impl Backend {
 
     /// An active check has ended. Whether it made a difference.
     pub(super) fn checked(&mut self, now: Instant, good: bool, needed: u32) -> bool {
+        if good {
+            self.health.asked = Instant::NEVER;
+        }
         if good == self.health.up {
             self.health.against = 0;
             return false;

@@ -2,38 +2,58 @@
 
 use std::hash::Hasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use wirepath_wire::tuple::Endpoint;
 
 use super::backend::Backend;
-use super::settings::Balance;
+use super::settings::{BackendSettings, Balance, PoolSettings};
 
 /// Places in a Maglev table: a prime, and enough that no backend of a hundred is off by a percent.
 const PLACES: usize = 65_537;
 /// A place that nobody has.
 const NOBODY: u16 = u16::MAX;
 
+/// The table of Maglev hashing: numbers of backends. To make one takes a while: not for a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MaglevTable(Arc<[u16]>);
+
+impl MaglevTable {
+    /// Each backend prefers the places in an order of its own, and takes one after the other as
+    /// often as its weight says, until none is left.
+    #[must_use]
+    pub fn of(backends: &[BackendSettings]) -> Self {
+        Self(maglev(backends).into())
+    }
+}
+
 /// Chooses among backends. What it knows of the past is kept here.
 #[derive(Debug)]
 pub(super) struct Chooser {
     balance: Balance,
-    /// For each backend, in round robin, how much it is owed.
+    /// The backends, in their order.
+    endpoints: Vec<Endpoint>,
+    /// For each, in round robin, how much it is owed.
     owed: Vec<i64>,
-    /// Numbers of backends; empty unless that is the way to choose.
-    table: Vec<u16>,
+    table: MaglevTable,
 }
 
 impl Chooser {
-    pub(super) fn new(balance: Balance, backends: &[Backend]) -> Self {
+    pub(super) fn new(settings: &PoolSettings) -> Self {
         Self {
-            balance,
-            owed: vec![0; backends.len()],
-            table: match balance {
-                Balance::Maglev => maglev(backends),
-                _ => Vec::new(),
-            },
+            balance: settings.balance,
+            endpoints: endpoints(settings).collect(),
+            owed: vec![0; settings.backends.len()],
+            table: settings.table.clone(),
         }
+    }
+
+    /// Whether one with these settings would be the same, but for what it knows of the past.
+    pub(super) fn is_for(&self, settings: &PoolSettings) -> bool {
+        self.balance == settings.balance
+            && self.endpoints.iter().copied().eq(endpoints(settings))
+            && self.table == settings.table
     }
 
     /// The number of the one that gets a connection of `source`, of those that are eligible. A
@@ -66,9 +86,12 @@ impl Chooser {
                 eligible.min_by(|one, other| score(one).total_cmp(&score(other)))
             }
             Balance::Maglev => {
+                // Not all places are asked in vain.
+                eligible.clone().next()?;
+                let table = &self.table.0;
                 let first = (hash(source, None, 0) % PLACES as u64) as usize;
                 // Whose backend is not to be had goes to that of another place.
-                let places = self.table.iter().cycle().skip(first).take(self.table.len());
+                let places = table.iter().cycle().skip(first).take(table.len());
                 let mut places = places.map(|&number| usize::from(number));
                 places.find(|&at| at < backends.len() && is_eligible(at))
             }
@@ -96,14 +119,13 @@ impl Chooser {
     }
 }
 
-/// The table of Maglev hashing: each backend prefers the places in an order of its own, and takes
-/// one after the other as often as its weight says, until none is left.
-fn maglev(backends: &[Backend]) -> Vec<u16> {
+fn endpoints(settings: &PoolSettings) -> impl Iterator<Item = Endpoint> {
+    settings.backends.iter().map(|backend| backend.endpoint)
+}
+
+fn maglev(backends: &[BackendSettings]) -> Vec<u16> {
     let mut table = vec![NOBODY; PLACES];
-    let weights: Vec<u64> = backends
-        .iter()
-        .map(|it| u64::from(it.settings.weight))
-        .collect();
+    let weights: Vec<u64> = backends.iter().map(|it| u64::from(it.weight)).collect();
     let Some(heaviest) = weights.iter().copied().max().filter(|&weight| weight > 0) else {
         return table;
     };
@@ -130,8 +152,8 @@ fn maglev(backends: &[Backend]) -> Vec<u16> {
 }
 
 /// The place that a backend likes best, and how far from each it is to the next.
-fn places_of(backend: &Backend) -> (usize, usize) {
-    let endpoint = backend.settings.endpoint;
+fn places_of(backend: &BackendSettings) -> (usize, usize) {
+    let endpoint = backend.endpoint;
     let at = |seed| hash(endpoint.address, Some(endpoint), seed);
     let first = at(1) % PLACES as u64;
     let step = at(2) % (PLACES as u64 - 1) + 1;
@@ -155,7 +177,7 @@ fn hash(address: IpAddr, endpoint: Option<Endpoint>, seed: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::{Admin, BackendSettings};
+    use super::super::settings::Admin;
     use super::*;
 
     fn backends(weights: &[u16]) -> Vec<Backend> {
@@ -170,6 +192,16 @@ mod tests {
         weights.iter().enumerate().map(backend).collect()
     }
 
+    fn settings(balance: Balance, backends: &[Backend]) -> PoolSettings {
+        let backends: Vec<_> = backends.iter().map(|backend| backend.settings).collect();
+        PoolSettings {
+            balance,
+            table: MaglevTable::of(&backends),
+            backends,
+            ..PoolSettings::default()
+        }
+    }
+
     fn client(number: u32) -> IpAddr {
         std::net::Ipv4Addr::from_bits(0x0A01_0000 + number).into()
     }
@@ -181,7 +213,7 @@ mod tests {
         clients: u32,
         is_eligible: impl Fn(usize) -> bool,
     ) -> Vec<usize> {
-        let mut chooser = Chooser::new(balance, backends);
+        let mut chooser = Chooser::new(&settings(balance, backends));
         let share = |at: usize| i64::from(backends[at].settings.weight) * 1_000;
         (0..clients)
             .map(|number| {
@@ -214,7 +246,7 @@ mod tests {
     #[test]
     fn the_fewest_connections_count_by_weight() {
         let mut two = backends(&[1, 2]);
-        let mut chooser = Chooser::new(Balance::LeastConnections, &two);
+        let mut chooser = Chooser::new(&settings(Balance::LeastConnections, &two));
         for _ in 0..30 {
             let share = |at: usize| [1_000, 2_000][at];
             let at = chooser.choose(&two, client(0), |_| true, share).unwrap();

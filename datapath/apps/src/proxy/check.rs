@@ -1,13 +1,19 @@
 //! Active health checks: a connection to a backend from time to time, and what it says.
 
-use slab::Slab;
+use std::net::IpAddr;
+use std::time::Duration;
+
 use wirepath_stack::app::{Request, Socket};
+use wirepath_stack::worker::OpenError;
 use wirepath_tcp::config::Config;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::settings::{Check, PoolId};
-use super::{Proxy, Seat};
+use super::{ProbeId, Proxy, Seat};
+
+/// How soon a backend is asked again whose station the link has not told yet.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A check that runs.
 #[derive(Debug)]
@@ -15,54 +21,87 @@ pub(super) struct Probe {
     pool: PoolId,
     backend: Endpoint,
     pub(super) connection: Option<Tuple>,
-    /// When it has taken too long.
+    /// When it has taken too long; `NEVER` once it is judged.
     until: Instant,
     /// Bytes of the answer that were as expected.
     matched: usize,
 }
 
+/// What a check is made with.
+#[derive(Debug)]
+pub(super) struct Means {
+    pub(super) local: Option<IpAddr>,
+    pub(super) tcp: Config,
+    pub(super) timeout: Duration,
+}
+
 impl Proxy {
     /// Begins the checks that are due, and gives up those that take too long. When to come again.
     pub(super) fn run_checks(&mut self, now: Instant) -> Option<Instant> {
-        let overdue = self.probes.iter().filter(|(_, probe)| now >= probe.until);
-        let overdue = overdue.filter_map(|(_, probe)| probe.connection);
+        let overdue = self.probes.values().filter(|probe| now >= probe.until);
+        let overdue = overdue.filter_map(|probe| probe.connection);
         self.requests.extend(overdue.map(Request::Abort));
-        let mut next = self.probes.iter().map(|(_, probe)| probe.until).min();
-        for (at, pool) in self.pools.iter_mut().enumerate() {
-            let Some((pool, check)) = pool.as_mut().and_then(|it| it.checked()) else {
+        let mut next = Instant::NEVER;
+        for (id, pool) in self.pools.iter_mut() {
+            let Some((backends, means)) = pool.checked() else {
                 continue;
             };
-            let id = PoolId(at as u16);
-            for backend in pool.iter_mut() {
+            for backend in backends {
                 if backend.health.next <= now {
                     backend.health.next = Instant::NEVER;
-                    let until = now + check.timeout;
-                    let endpoint = backend.settings.endpoint;
-                    let session = probe(&mut self.probes, (id, endpoint), until);
+                    let remote = backend.settings.endpoint;
+                    let probe = self.probes.insert(Probe {
+                        pool: id,
+                        backend: remote,
+                        connection: None,
+                        until: now + means.timeout,
+                        matched: 0,
+                    });
                     self.requests.push_back(Request::Connect {
-                        local: check.local,
-                        remote: endpoint,
-                        config: check.tcp,
-                        session,
+                        local: means.local,
+                        remote,
+                        config: means.tcp,
+                        session: Seat::Check(probe),
                         partner: None,
                     });
                 }
-                next = next.into_iter().chain([backend.health.next]).min();
+                next = next.min(backend.health.next);
             }
         }
-        next.filter(|&at| at != Instant::NEVER)
+        let ends = self.probes.values().map(|probe| probe.until);
+        let next = ends.fold(next, Instant::min);
+        (next != Instant::NEVER).then_some(next)
+    }
+
+    /// The worker could not open the connection of a check.
+    pub(super) fn on_check_not_open(&mut self, now: Instant, id: ProbeId, error: OpenError) {
+        let Some(probe) = self.probes.get(id) else {
+            return;
+        };
+        let (pool, endpoint) = (probe.pool, probe.backend);
+        let backend = self.pools.get_mut(pool).and_then(|it| it.backend(endpoint));
+        let may_answer = error == OpenError::NeighborUnknown
+            && backend.is_some_and(|backend| backend.health.may_be_found(now));
+        if !may_answer {
+            return self.on_check_closed(now, id);
+        }
+        // The link was asked only now.
+        self.probes.remove(id);
+        if let Some(backend) = self.pools.get_mut(pool).and_then(|it| it.backend(endpoint)) {
+            backend.health.next = now + ASK_AGAIN;
+            self.looks.look_by(backend.health.next);
+        }
     }
 
     /// The backend has answered the SYN of a check.
-    pub(super) fn on_check_open(&mut self, socket: &mut Socket<'_>, number: u32) {
-        let Some(check) = self.check_of(number) else {
+    pub(super) fn on_check_open(&mut self, socket: &mut Socket<'_>, id: ProbeId) {
+        let Some(check) = self.check_of(id) else {
             return socket.abort();
         };
-        // A new connection has room for a question of any sensible length.
-        socket.send(&check.send);
-        if check.expect.is_empty() {
-            self.conclude(socket.now(), number, true);
-            socket.close();
+        let is_sent = socket.send(&check.send) == check.send.len();
+        if check.expect.is_empty() || !is_sent {
+            self.conclude(socket.now(), id, is_sent);
+            socket.abort();
         }
     }
 
@@ -70,70 +109,52 @@ impl Proxy {
     pub(super) fn on_check_text(
         &mut self,
         socket: &mut Socket<'_>,
-        number: u32,
+        id: ProbeId,
         text: &[u8],
     ) -> usize {
-        let Some(expect) = self.check_of(number).map(|check| check.expect.clone()) else {
+        let Some(verdict) = self.compare(id, text) else {
             return text.len();
         };
-        let Some(probe) = self.probes.get_mut(number as usize) else {
-            return text.len();
-        };
-        let wanted = &expect[probe.matched.min(expect.len())..];
-        let len = wanted.len().min(text.len());
-        probe.matched += len;
-        let is_as_expected = wanted[..len] == text[..len];
-        if !is_as_expected || probe.matched == expect.len() {
-            self.conclude(socket.now(), number, is_as_expected);
-            socket.abort();
-        }
+        self.conclude(socket.now(), id, verdict);
+        socket.abort();
         text.len()
     }
 
-    /// The connection of a check is gone, or was never to be had.
-    pub(super) fn on_check_closed(&mut self, now: Instant, number: u32) {
-        self.conclude(now, number, false);
-        self.probes.try_remove(number as usize);
+    /// Whether the answer is as expected, as soon as that can be told.
+    fn compare(&mut self, id: ProbeId, text: &[u8]) -> Option<bool> {
+        let probe = self.probes.get_mut(id)?;
+        let expect = &self.pools.get(probe.pool)?.settings.check.as_ref()?.expect;
+        let wanted = expect.get(probe.matched..)?;
+        let len = wanted.len().min(text.len());
+        probe.matched += len;
+        let is_as_expected = wanted[..len] == text[..len];
+        (!is_as_expected || probe.matched == expect.len()).then_some(is_as_expected)
     }
 
-    fn check_of(&self, number: u32) -> Option<&Check> {
-        let probe = self.probes.get(number as usize)?;
-        let pool = self.pools.get(usize::from(probe.pool.0))?.as_ref()?;
+    /// The connection of a check is gone, or was never to be had.
+    pub(super) fn on_check_closed(&mut self, now: Instant, id: ProbeId) {
+        self.conclude(now, id, false);
+        self.probes.remove(id);
+    }
+
+    fn check_of(&self, id: ProbeId) -> Option<&Check> {
+        let pool = self.pools.get(self.probes.get(id)?.pool)?;
         pool.settings.check.as_ref()
     }
 
     /// The check has an answer. What comes after the first counts no more.
-    fn conclude(&mut self, now: Instant, number: u32, good: bool) {
-        let Some(probe) = self.probes.get_mut(number as usize) else {
+    fn conclude(&mut self, now: Instant, id: ProbeId, good: bool) {
+        let Some(probe) = self.probes.get_mut(id) else {
             return;
         };
-        // There is nothing more to wait for but its end.
         if std::mem::replace(&mut probe.until, Instant::NEVER) == Instant::NEVER {
             return;
         }
-        let pool = self.pools.get_mut(usize::from(probe.pool.0));
-        if let Some(pool) = pool.and_then(Option::as_mut) {
-            let next = pool.conclude(now, probe.backend, good);
-            self.look_by(next);
+        let (id, endpoint) = (probe.pool, probe.backend);
+        if let Some(pool) = self.pools.get_mut(id) {
+            let next = pool.conclude(now, endpoint, good);
+            self.looks.look_by(next);
+            self.serve_queue(now, id);
         }
     }
-}
-
-fn probe(probes: &mut Slab<Probe>, (pool, backend): (PoolId, Endpoint), until: Instant) -> Seat {
-    let number = probes.insert(Probe {
-        pool,
-        backend,
-        connection: None,
-        until,
-        matched: 0,
-    });
-    Seat::Check(number as u32)
-}
-
-/// What a check is made with.
-#[derive(Debug)]
-pub(super) struct Means {
-    pub(super) local: Option<std::net::IpAddr>,
-    pub(super) tcp: Config,
-    pub(super) timeout: std::time::Duration,
 }

@@ -7,9 +7,6 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 use super::pair::Pair;
 use super::settings::PoolId;
 
-/// Records that wait to be fetched; more are lost, and counted.
-const RECORDS: usize = 4_096;
-
 /// A client's connection that is over, with what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessRecord {
@@ -38,40 +35,34 @@ pub struct AccessRecord {
 /// Records of one worker, until somebody fetches them.
 #[derive(Debug, Default)]
 pub(super) struct Log {
+    /// Its capacity is its bound; it has none until somebody wants records.
     records: Vec<AccessRecord>,
     lost: u64,
-    /// Whether anybody fetches them.
-    wanted: bool,
 }
 
 impl Log {
-    /// The records and how many were lost, since the last time. From now on they are kept.
-    pub(super) fn fetch(&mut self) -> (Vec<AccessRecord>, u64) {
-        self.wanted = true;
-        let empty = Vec::with_capacity(RECORDS);
+    /// The records since the last time for an empty buffer, and how many were lost.
+    pub(super) fn exchange(&mut self, empty: Vec<AccessRecord>) -> (Vec<AccessRecord>, u64) {
         let lost = std::mem::take(&mut self.lost);
         (std::mem::replace(&mut self.records, empty), lost)
     }
 
     pub(super) fn note(&mut self, now: Instant, pair: &Pair) {
-        if !self.wanted {
-            return;
-        }
-        if self.records.len() >= RECORDS {
-            self.lost += 1;
+        if self.records.len() == self.records.capacity() {
+            self.lost += u64::from(self.records.capacity() > 0);
             return;
         }
         self.records.push(AccessRecord {
             front: pair.front,
-            source: pair.source,
+            source: pair.ends.client.address,
             pool: pair.pool,
-            backend: pair.backend,
+            backend: pair.last_backend(),
             bytes: pair.bytes,
             opened: pair.opened,
             connected: pair.connected,
             first_byte: pair.first_byte,
             ended: now,
-            ends: pair.ends,
+            ends: pair.reasons,
         });
     }
 }

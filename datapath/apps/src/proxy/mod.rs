@@ -7,13 +7,16 @@ mod balance;
 mod check;
 mod header;
 mod log;
+mod look;
 mod pair;
 mod pool;
+mod pools;
 mod relay;
 mod report;
 mod seek;
 mod settings;
 
+pub use balance::MaglevTable;
 pub use log::AccessRecord;
 pub use report::{BackendReport, PoolReport, Refusals, Standing, Tally};
 pub use settings::{
@@ -22,15 +25,24 @@ pub use settings::{
 
 use std::collections::VecDeque;
 
-use slab::Slab;
+use slotmap::SlotMap;
 use wirepath_stack::app::Request;
 use wirepath_tcp::time::Instant;
-use wirepath_wire::tuple::Tuple;
+use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use check::Probe;
 use log::Log;
+use look::Looks;
 use pair::Pair;
 use pool::Pool;
+use pools::Pools;
+
+slotmap::new_key_type! {
+    /// The name of a pair, which no later one has.
+    pub struct PairId;
+    /// The name of a check that runs.
+    pub struct ProbeId;
+}
 
 /// What a connection is to the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,47 +50,41 @@ pub enum Seat {
     /// Nothing yet.
     #[default]
     None,
-    /// The client of the pair of this number.
-    Front(u32),
+    /// The client of a pair.
+    Front(PairId),
     /// Its backend.
-    Back(u32),
+    Back(PairId),
     /// A backend that is asked whether it lives.
-    Check(u32),
+    Check(ProbeId),
 }
 
 /// All pools of a worker, and all pairs.
 #[derive(Debug, Default)]
 pub struct Proxy {
-    pools: Vec<Option<Pool>>,
-    pairs: Slab<Pair>,
+    pools: Pools,
+    pairs: SlotMap<PairId, Pair>,
+    probes: SlotMap<ProbeId, Probe>,
     requests: VecDeque<Request<Seat>>,
-    probes: Slab<Probe>,
-    /// Pairs that have no backend yet.
-    waiting: Vec<u32>,
-    /// When to look at what takes too long; `None` when there is nothing to look at.
-    look_at: Option<Instant>,
+    looks: Looks,
     log: Log,
 }
 
 impl Proxy {
     /// Gives a pool its settings. What has connections to a backend that is now disabled is reset.
-    pub fn set_pool(&mut self, id: PoolId, settings: PoolSettings) {
-        let at = usize::from(id.0);
-        if self.pools.len() <= at {
-            self.pools.resize_with(at + 1, || None);
-        }
-        match &mut self.pools[at] {
+    pub fn set_pool(&mut self, now: Instant, id: PoolId, settings: PoolSettings) {
+        match self.pools.place(id) {
             Some(pool) => pool.become_of(settings),
             none => *none = Some(Pool::new(settings)),
         }
         self.reset_disabled(id);
+        self.serve_queue(now, id);
         // Its checks are due.
-        self.look_at = Some(Instant::ZERO);
+        self.looks.look_by(now);
     }
 
     /// A pool gets no more clients; those it has go on.
     pub fn retire_pool(&mut self, id: PoolId) {
-        if let Some(pool) = self.pool(id) {
+        if let Some(pool) = self.pools.get_mut(id) {
             pool.retire();
         }
     }
@@ -86,40 +92,40 @@ impl Proxy {
     /// What is known of a pool; `None` of one that there never was.
     #[must_use]
     pub fn report(&self, now: Instant, id: PoolId) -> Option<PoolReport> {
-        let pool = self.pools.get(usize::from(id.0))?.as_ref()?;
-        Some(pool.report(now))
+        self.pools.get(id).map(|pool| pool.report(now))
     }
 
-    /// Records of connections that are over, and how many were lost for want of room, since the
-    /// last time. None are kept before the first time.
-    pub fn fetch_log(&mut self) -> (Vec<AccessRecord>, u64) {
-        self.log.fetch()
+    /// Exchanges the records of connections that are over for an empty buffer, whose capacity is
+    /// how many the next ones can be; and how many were lost for want of room. None are kept before
+    /// the first time.
+    pub fn exchange_log(&mut self, empty: Vec<AccessRecord>) -> (Vec<AccessRecord>, u64) {
+        self.log.exchange(empty)
     }
 
-    /// Pairs now.
-    #[must_use]
-    pub fn pairs(&self) -> usize {
-        self.pairs.len()
-    }
-
-    fn pool(&mut self, id: PoolId) -> Option<&mut Pool> {
-        self.pools.get_mut(usize::from(id.0))?.as_mut()
-    }
-
-    fn pair(&mut self, number: u32) -> Option<&mut Pair> {
-        self.pairs.get_mut(number as usize)
+    /// Changes what a backend may be given. Whether there is such a backend.
+    pub fn set_admin(
+        &mut self,
+        now: Instant,
+        (id, backend): (PoolId, Endpoint),
+        admin: Admin,
+    ) -> bool {
+        let pool = self.pools.get_mut(id);
+        let is_known = pool.is_some_and(|pool| pool.set_admin(backend, admin));
+        self.reset_disabled(id);
+        self.serve_queue(now, id);
+        is_known
     }
 
     /// What the worker was asked for is on its way.
     pub(crate) fn on_opening(&mut self, tuple: &Tuple, seat: Seat) {
         match seat {
-            Seat::Back(number) => {
-                if let Some(pair) = self.pair(number) {
+            Seat::Back(id) => {
+                if let Some(pair) = self.pairs.get_mut(id) {
                     pair.back = Some(*tuple);
                 }
             }
-            Seat::Check(number) => {
-                if let Some(probe) = self.probes.get_mut(number as usize) {
+            Seat::Check(id) => {
+                if let Some(probe) = self.probes.get_mut(id) {
                     probe.connection = Some(*tuple);
                 }
             }
@@ -127,17 +133,24 @@ impl Proxy {
         }
     }
 
+    /// The next thing to ask the worker for.
+    pub(crate) fn poll_request(&mut self) -> Option<Request<Seat>> {
+        self.requests.pop_front()
+    }
+
+    /// Whether there is something to ask the worker for.
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     fn reset_disabled(&mut self, id: PoolId) {
-        let Some(pool) = self.pools.get(usize::from(id.0)).and_then(Option::as_ref) else {
+        let Some(pool) = self.pools.get(id) else {
             return;
         };
-        let disabled = pool.backends.iter().map(|backend| backend.settings);
-        let disabled = disabled.filter(|it| it.admin == Admin::Disabled);
-        let disabled: Vec<_> = disabled.map(|it| Some(it.endpoint)).collect();
-        let hit =
-            self.pairs.iter().map(|(_, pair)| pair).filter(|pair| {
-                pair.pool == id && !pair.waits() && disabled.contains(&pair.backend)
-            });
+        let hit = self.pairs.values().filter(|pair| {
+            let is_disabled = pair.backend.is_some_and(|at| pool.is_disabled(at));
+            pair.pool == id && pair.stage == pair::Stage::Relaying && is_disabled
+        });
         self.requests
             .extend(hit.map(|pair| Request::Abort(pair.front)));
     }

@@ -1,15 +1,21 @@
 //! A client and its backend.
 
-use std::net::IpAddr;
-
 use wirepath_tcp::connection::CloseReason;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
+use super::header::Ends;
 use super::settings::PoolId;
 
 /// Backends that one client may be tried at.
 pub(super) const TRIES: usize = 8;
+
+/// Which side of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Front = 0,
+    Back = 1,
+}
 
 /// A client, and the backend it has or is to get.
 #[derive(Debug)]
@@ -17,25 +23,27 @@ pub(super) struct Pair {
     pub(super) stage: Stage,
     /// When text last came, from the client and from the backend.
     pub(super) heard: [Instant; 2],
+    /// Which side has closed, and the other was told.
+    pub(super) closed: [bool; 2],
     pub(super) front: Tuple,
     /// The connection to the backend, from its SYN on.
     pub(super) back: Option<Tuple>,
     pub(super) pool: PoolId,
-    /// The client's address, which is not its tuple's when another proxy told us of it.
-    pub(super) source: IpAddr,
-    /// The backend that has, or is to have it.
+    /// The client and where it went, which are not the tuple's when another proxy told us of them.
+    pub(super) ends: Ends,
+    /// The backend where a place is held for it.
     pub(super) backend: Option<Endpoint>,
-    /// Backends that were tried in vain.
-    tried: [Option<Endpoint>; TRIES],
-    /// The client has closed before there was a backend.
-    pub(super) front_closed: bool,
+    /// Backends that were tried in vain, the last one last.
+    pub(super) tried: [Option<Endpoint>; TRIES],
+    /// Whether the pool counts it among its clients.
+    pub(super) admitted: bool,
     pub(super) opened: Instant,
     /// When the present attempt began.
     pub(super) attempted: Instant,
     pub(super) connected: Option<Instant>,
     pub(super) first_byte: Option<Instant>,
     /// How each side ended, the client first.
-    pub(super) ends: [Option<CloseReason>; 2],
+    pub(super) reasons: [Option<CloseReason>; 2],
     /// Bytes from the client and from the backend.
     pub(super) bytes: [u64; 2],
 }
@@ -43,9 +51,13 @@ pub(super) struct Pair {
 /// How far a pair has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// All backends are full.
+    /// The header that tells of the client has not come.
+    Greeted,
+    /// A backend is looked for.
+    Seeking,
+    /// All backends are full: it stands in the queue of its pool.
     Queued,
-    /// The worker is asked for a connection, or the link for the backend's address.
+    /// The link is asked for the backend's address.
     Asking,
     /// The connection to the backend is being opened.
     Opening,
@@ -57,37 +69,37 @@ pub(super) enum Stage {
 impl Pair {
     pub(super) const fn new(now: Instant, pool: PoolId, front: Tuple) -> Self {
         Self {
-            stage: Stage::Queued,
+            stage: Stage::Seeking,
             heard: [now; 2],
+            closed: [false; 2],
             front,
             back: None,
             pool,
-            source: front.remote.address,
+            ends: Ends {
+                client: front.remote,
+                server: front.local,
+            },
             backend: None,
             tried: [None; TRIES],
-            front_closed: false,
+            admitted: true,
             opened: now,
             attempted: now,
             connected: None,
             first_byte: None,
-            ends: [None; 2],
+            reasons: [None; 2],
             bytes: [0; 2],
         }
     }
 
     /// Whether it still waits for its backend.
     pub(super) const fn waits(&self) -> bool {
-        matches!(self.stage, Stage::Queued | Stage::Asking | Stage::Opening)
+        !matches!(self.stage, Stage::Relaying | Stage::Refused)
     }
 
     /// Whether neither side has a connection any more.
     pub(super) const fn is_over(&self) -> bool {
-        let [front, back] = &self.ends;
+        let [front, back] = &self.reasons;
         front.is_some() && (back.is_some() || self.back.is_none())
-    }
-
-    pub(super) fn tried(&self) -> Vec<Endpoint> {
-        self.tried.iter().flatten().copied().collect()
     }
 
     /// Takes note that `endpoint` was tried in vain; how many were by now.
@@ -96,5 +108,11 @@ impl Pair {
             *free = Some(endpoint);
         }
         self.tried.iter().flatten().count()
+    }
+
+    /// The backend that has it, or was tried last.
+    pub(super) fn last_backend(&self) -> Option<Endpoint> {
+        let tried = self.tried.iter().flatten().last().copied();
+        self.backend.or(tried)
     }
 }

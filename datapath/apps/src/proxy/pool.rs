@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Endpoint;
 
+use super::PairId;
 use super::backend::{Backend, Failure};
 use super::balance::Chooser;
 use super::check::Means;
 use super::report::{BackendReport, PoolReport, Refusals};
-use super::settings::{BackendSettings, PoolSettings};
+use super::settings::{Admin, BackendSettings, PoolSettings};
 
 /// A pool.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Pool {
     former: Vec<Backend>,
     chooser: Chooser,
     /// Pairs that wait for a backend to have room.
-    pub(super) queue: VecDeque<u32>,
+    pub(super) queue: VecDeque<PairId>,
     /// Connections that clients have, all and by address.
     clients: usize,
     by_source: HashMap<IpAddr, usize>,
@@ -42,7 +43,7 @@ impl Pool {
     pub(super) fn new(settings: PoolSettings) -> Self {
         let backends: Vec<Backend> = fresh(&settings.backends).collect();
         Self {
-            chooser: Chooser::new(settings.balance, &backends),
+            chooser: Chooser::new(&settings),
             settings,
             backends,
             former: Vec::new(),
@@ -72,8 +73,21 @@ impl Pool {
         }
         known.retain(|backend| backend.held > 0);
         self.former = known;
-        self.chooser = Chooser::new(settings.balance, &self.backends);
+        if self.settings.check.is_none() || settings.check.is_none() {
+            // What nobody asks for, or asked for until now, is not known.
+            self.backends.iter_mut().for_each(Backend::forget_health);
+        }
+        if !self.chooser.is_for(&settings) {
+            self.chooser = Chooser::new(&settings);
+        }
         self.settings = settings;
+    }
+
+    /// Changes what a backend may be given, until other settings come. Whether it has it.
+    pub(super) fn set_admin(&mut self, endpoint: Endpoint, admin: Admin) -> bool {
+        let mut backends = self.backends.iter_mut();
+        let backend = backends.find(|it| it.settings.endpoint == endpoint);
+        backend.map(|it| it.settings.admin = admin).is_some()
     }
 
     /// Has no backends any more, for new clients.
@@ -97,14 +111,13 @@ impl Pool {
             self.refusals.too_many += 1;
             return false;
         }
-        if max_per_source > 0 {
-            let held = self.by_source.entry(source).or_default();
-            if *held >= max_per_source {
-                self.refusals.too_many_of_source += 1;
-                return false;
-            }
-            *held += 1;
+        // Counted without a limit too: there may be one before it is gone.
+        let held = self.by_source.entry(source).or_default();
+        if max_per_source > 0 && *held >= max_per_source {
+            self.refusals.too_many_of_source += 1;
+            return false;
         }
+        *held += 1;
         self.clients += 1;
         true
     }
@@ -120,11 +133,34 @@ impl Pool {
         }
     }
 
-    /// Chooses a backend for a client, and holds a place there. Those that were tried are left out
-    /// while there is another.
-    pub(super) fn place(&mut self, now: Instant, source: IpAddr, tried: &[Endpoint]) -> Place {
+    /// Whether connections of this address begin with a header that tells of the client.
+    pub(super) fn is_greeted_by(&self, source: IpAddr) -> bool {
+        let mut networks = self.settings.header_from.iter();
+        networks.any(|network| network.contains(&source))
+    }
+
+    /// Whether some backend has room for another client.
+    pub(super) fn has_room(&self, now: Instant) -> bool {
+        let mut backends = self.backends.iter();
+        backends.any(|backend| backend.is_usable(now) && backend.has_room())
+    }
+
+    /// Whether the backend there gets no connections, and those it has are reset.
+    pub(super) fn is_disabled(&self, endpoint: Endpoint) -> bool {
+        let mut backends = self.backends.iter().map(|backend| backend.settings);
+        backends.any(|it| it.endpoint == endpoint && it.admin == Admin::Disabled)
+    }
+
+    /// Chooses a backend for a client, and holds a place there. Those that were tried are left
+    /// out.
+    pub(super) fn place(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        tried: &[Option<Endpoint>],
+    ) -> Place {
         let backends = &self.backends;
-        let untried = |at: usize| !tried.contains(&backends[at].settings.endpoint);
+        let untried = |at: usize| !tried.contains(&Some(backends[at].settings.endpoint));
         let usable = |at: usize| backends[at].is_usable(now) && untried(at);
         let slow_start = self.settings.slow_start;
         let share = |at: usize| backends[at].share(now, slow_start);

@@ -1,28 +1,21 @@
 //! Between the two connections of a pair: text, ends and failures are carried through.
 
-use wirepath_stack::app::{Request, Socket};
+use wirepath_stack::app::Socket;
 use wirepath_tcp::connection::CloseReason;
 use wirepath_tcp::time::Instant;
 
 use super::backend::Failure;
 use super::header::Header;
-use super::pair::Stage;
+use super::pair::{Side, Stage};
 use super::settings::PoolId;
-use super::{Proxy, Seat};
-
-/// Which side of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Front = 0,
-    Back = 1,
-}
+use super::{PairId, Proxy, Seat};
 
 impl Seat {
-    const fn place(self) -> Option<(Side, u32)> {
+    const fn place(self) -> Option<(Side, PairId)> {
         match self {
             Self::None | Self::Check(_) => None,
-            Self::Front(number) => Some((Side::Front, number)),
-            Self::Back(number) => Some((Side::Back, number)),
+            Self::Front(id) => Some((Side::Front, id)),
+            Self::Back(id) => Some((Side::Back, id)),
         }
     }
 }
@@ -31,39 +24,51 @@ impl Proxy {
     /// A client of a pool has come.
     pub fn on_client(&mut self, socket: &mut Socket<'_>, seat: &mut Seat, pool: PoolId) {
         match self.admit(socket.now(), pool, *socket.tuple()) {
-            Some(number) => *seat = Seat::Front(number),
+            Some(id) => *seat = Seat::Front(id),
             None => socket.abort(),
         }
     }
 
     /// A backend has answered.
     pub fn on_open(&mut self, socket: &mut Socket<'_>, seat: Seat) {
-        if let Seat::Check(number) = seat {
-            return self.on_check_open(socket, number);
+        match seat {
+            Seat::Check(id) => self.on_check_open(socket, id),
+            Seat::Back(id) => self.on_back_open(socket, id),
+            Seat::None | Seat::Front(_) => {}
         }
-        let Some((Side::Back, number)) = seat.place() else {
-            return;
-        };
-        let Some(pair) = self.pairs.get_mut(number as usize) else {
+    }
+
+    fn on_back_open(&mut self, socket: &mut Socket<'_>, id: PairId) {
+        let now = socket.now();
+        let pair = self.pairs.get_mut(id);
+        let Some(pair) = pair.filter(|pair| pair.back.as_ref() == Some(socket.tuple())) else {
             return socket.abort();
         };
-        pair.stage = Stage::Relaying;
-        pair.connected = Some(socket.now());
-        pair.heard = [socket.now(); 2];
-        let (client, front_closed) = (pair.front, pair.front_closed);
-        let pool = self.pools.get_mut(usize::from(pair.pool.0));
-        if let Some((pool, endpoint)) = pool.and_then(Option::as_mut).zip(pair.backend) {
-            if let Some(version) = pool.settings.header {
-                let header = Header::new(version, client.remote, client.local);
-                // A new connection has room for it.
-                socket.send(header.bytes());
-            }
-            if let Some(backend) = pool.backend(endpoint) {
-                backend.succeed();
-                backend.tally.opened += 1;
+        let pool = self.pools.get_mut(pair.pool);
+        let Some((pool, endpoint)) = pool.zip(pair.backend) else {
+            return socket.abort();
+        };
+        if pool.is_disabled(endpoint) {
+            // Since the SYN left.
+            socket.abort();
+            return self.fail_attempt(now, id, None);
+        }
+        if let Some(version) = pool.settings.header {
+            let header = Header::new(version, pair.ends);
+            // What the client says must not be taken for it.
+            if socket.send(header.bytes()) < header.bytes().len() {
+                socket.abort();
+                return self.fail_attempt(now, id, None);
             }
         }
-        if front_closed {
+        if let Some(backend) = pool.backend(endpoint) {
+            backend.succeed();
+            backend.tally.opened += 1;
+        }
+        pair.stage = Stage::Relaying;
+        pair.connected = Some(now);
+        pair.heard = [now; 2];
+        if pair.closed[Side::Front as usize] {
             socket.shutdown();
         }
         socket.with_partner(|it| it.resume());
@@ -71,16 +76,21 @@ impl Proxy {
 
     /// Text has come: it goes to the other side, as much as there is room for.
     pub fn on_text(&mut self, socket: &mut Socket<'_>, seat: Seat, text: &[u8]) -> usize {
-        if let Seat::Check(number) = seat {
-            return self.on_check_text(socket, number, text);
+        if let Seat::Check(id) = seat {
+            return self.on_check_text(socket, id, text);
         }
         let now = socket.now();
         let place = seat.place();
-        let pair = place.and_then(|(side, number)| Some((side, self.pair(number)?)));
-        // Nobody is left to have it.
-        let Some((side, pair)) = pair else {
+        // Where nobody is left to have it, it is taken.
+        let Some((side, id)) = place else {
             return text.len();
         };
+        let Some(pair) = self.pairs.get_mut(id) else {
+            return text.len();
+        };
+        if pair.stage == Stage::Greeted {
+            return self.greet(now, id, text);
+        }
         if pair.waits() {
             return 0;
         }
@@ -100,17 +110,15 @@ impl Proxy {
 
     /// One side has closed, and all of its text has been passed on: the other is told.
     pub fn on_peer_closed(&mut self, socket: &mut Socket<'_>, seat: Seat) {
-        let Some((side, number)) = seat.place() else {
+        let pair = seat
+            .place()
+            .map(|(side, id)| (side, self.pairs.get_mut(id)));
+        let Some((side, Some(pair))) = pair else {
             return socket.shutdown();
         };
-        if let Some(pair) = self.pair(number).filter(|pair| pair.waits()) {
-            debug_assert_eq!(
-                side,
-                Side::Front,
-                "a backend that was never open has closed"
-            );
-            pair.front_closed = true;
-        } else if socket.with_partner(|it| it.shutdown()).is_none() {
+        pair.closed[side as usize] = true;
+        // A backend that is still to be opened is told then.
+        if !pair.waits() && socket.with_partner(|it| it.shutdown()).is_none() {
             socket.shutdown();
         }
     }
@@ -118,49 +126,49 @@ impl Proxy {
     /// One side is gone.
     pub fn on_closed(&mut self, socket: &mut Socket<'_>, seat: Seat, reason: CloseReason) {
         let now = socket.now();
-        if let Seat::Check(number) = seat {
-            return self.on_check_closed(now, number);
+        if let Seat::Check(id) = seat {
+            return self.on_check_closed(now, id);
         }
-        let Some((side, number)) = seat.place() else {
+        let Some((side, id)) = seat.place() else {
             return;
         };
         let bytes = socket.connection().counts().bytes_received;
-        let Some(pair) = self.pair(number) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        if side == Side::Back && pair.stage == Stage::Opening {
-            let failure = match reason {
-                // Nobody else ends an attempt but who gives it up.
-                CloseReason::TimedOut | CloseReason::Aborted => Failure::TimedOut,
-                CloseReason::Refused => Failure::Refused,
-                _ => Failure::Other,
-            };
-            if pair.ends[Side::Front as usize].is_none() {
-                return self.fail_attempt(now, number, failure);
-            }
+        if side == Side::Back && pair.back.as_ref() != Some(socket.tuple()) {
+            // Of an attempt that was given up.
+            return;
         }
-        pair.ends[side as usize] = Some(reason);
+        if side == Side::Back && pair.stage == Stage::Opening {
+            return self.fail_attempt(now, id, Some(failure_of(reason)));
+        }
+        pair.reasons[side as usize] = Some(reason);
         pair.bytes[side as usize] = bytes;
+        // Who had said all it had to say may go as it likes: the other is still to hear it.
+        let is_complete = reason == CloseReason::Finished || pair.closed[side as usize];
         let is_over = pair.is_over();
-        if reason != CloseReason::Finished || pair.waits() {
-            // What ended one side ends the other.
+        if pair.waits() || !is_complete {
             socket.with_partner(|it| it.abort());
         }
         if is_over {
-            self.finish(now, number);
+            self.finish(now, id);
         }
     }
 
     /// Both sides are gone.
-    fn finish(&mut self, now: Instant, number: u32) {
-        let Some(pair) = self.pairs.try_remove(number as usize) else {
+    fn finish(&mut self, now: Instant, id: PairId) {
+        self.leave_queue(id);
+        let Some(pair) = self.pairs.remove(id) else {
             return;
         };
         self.log.note(now, &pair);
-        let Some(pool) = self.pool(pair.pool) else {
+        let Some(pool) = self.pools.get_mut(pair.pool) else {
             return;
         };
-        pool.let_go(pair.source);
+        if pair.admitted {
+            pool.let_go(pair.ends.client.address);
+        }
         let Some(endpoint) = pair.backend else {
             return;
         };
@@ -168,14 +176,18 @@ impl Proxy {
             let [from_client, from_backend] = pair.bytes;
             backend.tally.text_to += from_client;
             backend.tally.text_from += from_backend;
-            let is_reset = pair.ends[Side::Back as usize] == Some(CloseReason::Reset);
+            let is_reset = pair.reasons[Side::Back as usize] == Some(CloseReason::Reset);
             backend.tally.reset += u64::from(is_reset);
         }
         self.give_back(now, pair.pool, endpoint);
     }
+}
 
-    /// The next thing to ask the worker for.
-    pub(crate) fn poll_request(&mut self) -> Option<Request<Seat>> {
-        self.requests.pop_front()
+/// Why an attempt came to nothing. Who takes too long is aborted from here.
+const fn failure_of(reason: CloseReason) -> Failure {
+    match reason {
+        CloseReason::TimedOut | CloseReason::Aborted => Failure::TimedOut,
+        CloseReason::Refused => Failure::Refused,
+        _ => Failure::Other,
     }
 }

@@ -29,7 +29,9 @@ counted! {
     Refusals {
         too_many: "There were as many clients as there may be",
         too_many_of_source: "Their address had as many connections as it may",
+        bad_header: "Their first text was not the header that it had to be",
         no_backend: "No backend was to be had",
+        no_room: "The worker had no room, or no port, for a connection to a backend",
         queue_full: "All backends were full, and so was the queue",
         timed_out: "They had waited for a backend for too long",
     }

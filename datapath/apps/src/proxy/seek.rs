@@ -1,6 +1,4 @@
-//! From a client to a backend that takes it: choice, attempts, the queue, and what takes too long.
-
-use std::time::Duration;
+//! From a client to a backend that takes it: admission, choice, attempts, and the queue.
 
 use wirepath_stack::app::Request;
 use wirepath_stack::worker::OpenError;
@@ -8,68 +6,100 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::backend::Failure;
+use super::header::{self, Greeting};
 use super::pair::{Pair, Stage};
 use super::pool::Place;
 use super::settings::{PoolId, Refusal};
-use super::{Proxy, Seat};
-
-/// How often pairs without a backend are looked at.
-const LOOK_AT_WAITING: Duration = Duration::from_millis(10);
-/// How often the others are.
-const LOOK_AT_IDLE: Duration = Duration::from_millis(250);
+use super::{PairId, Proxy, Seat};
 
 impl Proxy {
     /// A client of a pool has come. `None` if it is to be refused.
-    pub(super) fn admit(&mut self, now: Instant, id: PoolId, front: Tuple) -> Option<u32> {
+    pub(super) fn admit(&mut self, now: Instant, pool: PoolId, front: Tuple) -> Option<PairId> {
         let source = front.remote.address;
-        if !self.pool(id)?.admit(source) {
+        let known = self.pools.get_mut(pool)?;
+        let is_greeted = known.is_greeted_by(source);
+        if !known.admit(source) {
             return None;
         }
-        let number = self.pairs.insert(Pair::new(now, id, front)) as u32;
-        self.waiting.push(number);
-        self.look_by(now + LOOK_AT_WAITING);
-        self.seek(now, number);
-        Some(number)
+        let mut pair = Pair::new(now, pool, front);
+        if is_greeted {
+            pair.stage = Stage::Greeted;
+        }
+        let id = self.pairs.insert(pair);
+        self.looks.begin(now, id);
+        if !is_greeted {
+            self.seek(now, id);
+        }
+        Some(id)
+    }
+
+    /// The first text of a client whose connection begins with a header; returns how much of it
+    /// that took.
+    pub(super) fn greet(&mut self, now: Instant, id: PairId, text: &[u8]) -> usize {
+        let Some(pair) = self.pairs.get_mut(id) else {
+            return text.len();
+        };
+        let Some(pool) = self.pools.get_mut(pair.pool) else {
+            return text.len();
+        };
+        let (len, ends) = match header::read(text) {
+            Greeting::Unfinished => return 0,
+            Greeting::Wrong => {
+                pool.refusals.bad_header += 1;
+                self.refuse(id);
+                return text.len();
+            }
+            Greeting::Header(len, ends) => (len, ends),
+        };
+        if let Some(ends) = ends {
+            pool.let_go(pair.ends.client.address);
+            pair.admitted = pool.admit(ends.client.address);
+            pair.ends = ends;
+        }
+        pair.stage = Stage::Seeking;
+        if pair.admitted {
+            self.seek(now, id);
+        } else {
+            self.refuse(id);
+        }
+        len
     }
 
     /// Looks for a backend for a client that has none.
-    pub(super) fn seek(&mut self, now: Instant, number: u32) {
-        let Some(pair) = self.pairs.get_mut(number as usize) else {
+    pub(super) fn seek(&mut self, now: Instant, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let pool = self.pools.get_mut(usize::from(pair.pool.0));
-        let Some(pool) = pool.and_then(Option::as_mut) else {
-            return self.refuse(number);
+        let Some(pool) = self.pools.get_mut(pair.pool) else {
+            return self.refuse(id);
         };
-        match pool.place(now, pair.source, &pair.tried()) {
+        match pool.place(now, pair.ends.client.address, &pair.tried) {
             Place::At(endpoint) => {
                 pair.backend = Some(endpoint);
                 pair.attempted = now;
-                self.ask(number);
+                self.ask(id);
             }
-            Place::Full
-                if pair.stage == Stage::Queued && pool.queue.len() < pool.settings.queue =>
-            {
-                pool.queue.push_back(number);
+            Place::Full if pool.queue.len() < pool.settings.queue => {
+                pair.stage = Stage::Queued;
+                pool.queue.push_back(id);
             }
             Place::Full => {
                 pool.refusals.queue_full += 1;
-                self.refuse(number);
+                self.refuse(id);
             }
             Place::Nowhere => {
                 pool.refusals.no_backend += 1;
-                self.refuse(number);
+                self.refuse(id);
             }
         }
     }
 
     /// Asks the worker for a connection to the backend that was chosen.
-    fn ask(&mut self, number: u32) {
-        let Some(pair) = self.pairs.get_mut(number as usize) else {
+    pub(super) fn ask(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let pool = self.pools.get(usize::from(pair.pool.0));
-        let (Some(pool), Some(remote)) = (pool.and_then(Option::as_ref), pair.backend) else {
+        let (Some(pool), Some(remote)) = (self.pools.get(pair.pool), pair.backend) else {
             return;
         };
         pair.stage = Stage::Opening;
@@ -77,7 +107,7 @@ impl Proxy {
             local: pool.settings.local,
             remote,
             config: pool.settings.tcp,
-            session: Seat::Back(number),
+            session: Seat::Back(id),
             partner: Some(pair.front),
         });
     }
@@ -85,147 +115,106 @@ impl Proxy {
     /// The worker could not open the connection.
     pub(crate) fn on_open_failed(&mut self, now: Instant, seat: Seat, error: OpenError) {
         match (seat, error) {
-            (Seat::Back(number), OpenError::NeighborUnknown) => {
+            (Seat::Back(id), OpenError::NeighborUnknown) => {
                 // The link was asked; until it answers, or the attempt has taken too long.
-                if let Some(pair) = self.pair(number) {
+                if let Some(pair) = self.pairs.get_mut(id) {
                     pair.stage = Stage::Asking;
                 }
             }
-            (Seat::Back(number), _) => self.fail_attempt(now, number, Failure::Other),
-            (Seat::Check(number), _) => self.on_check_closed(now, number),
+            (Seat::Back(id), _) => {
+                // No backend is to blame, and no other one would be better off.
+                let pool = self.pairs.get(id).map(|pair| pair.pool);
+                if let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) {
+                    pool.refusals.no_room += 1;
+                }
+                self.refuse(id);
+            }
+            (Seat::Check(id), error) => self.on_check_not_open(now, id, error),
             (Seat::None | Seat::Front(_), _) => {}
         }
     }
 
-    /// An attempt has failed: another backend, or none.
-    pub(super) fn fail_attempt(&mut self, now: Instant, number: u32, failure: Failure) {
-        let Some(pair) = self.pairs.get_mut(number as usize) else {
+    /// An attempt has failed, by the backend's fault or by nobody's: another one, or none.
+    pub(super) fn fail_attempt(&mut self, now: Instant, id: PairId, failure: Option<Failure>) {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let pool = self.pools.get_mut(usize::from(pair.pool.0));
-        let (Some(pool), Some(endpoint)) = (pool.and_then(Option::as_mut), pair.backend.take())
+        let (Some(pool), Some(endpoint)) = (self.pools.get_mut(pair.pool), pair.backend.take())
         else {
             return;
         };
-        pair.stage = Stage::Queued;
+        pair.stage = Stage::Seeking;
         pair.back = None;
-        pool.fail(now, endpoint, failure);
-        let (id, tries) = (pair.pool, pair.note_tried(endpoint));
-        let may_try = tries <= usize::from(pool.settings.retries);
-        if !may_try {
-            pool.refusals.no_backend += 1;
+        let tries = pair.note_tried(endpoint);
+        if let Some(failure) = failure {
+            pool.fail(now, endpoint, failure);
         }
-        self.give_back(now, id, endpoint);
-        if may_try {
-            self.seek(now, number);
+        let pool_id = pair.pool;
+        if tries <= usize::from(pool.settings.retries) {
+            self.seek(now, id);
         } else {
-            self.refuse(number);
+            pool.refusals.no_backend += 1;
+            self.refuse(id);
         }
+        self.give_back(now, pool_id, endpoint);
     }
 
-    /// A place at a backend is free again: whoever waits first gets it.
+    /// A place at a backend is free again.
     pub(super) fn give_back(&mut self, now: Instant, id: PoolId, endpoint: Endpoint) {
-        if let Some(pool) = self.pool(id) {
+        if let Some(pool) = self.pools.get_mut(id) {
             pool.give_back(endpoint);
         }
-        while let Some(next) = self.pool(id).and_then(|pool| pool.queue.pop_front()) {
-            if self
-                .pair(next)
-                .is_some_and(|pair| pair.stage == Stage::Queued)
-            {
-                return self.seek(now, next);
+        self.serve_queue(now, id);
+    }
+
+    /// Gives places to those who wait for one, the first first.
+    pub(super) fn serve_queue(&mut self, now: Instant, id: PoolId) {
+        let mut at = 0;
+        while let Some(pool) = self.pools.get_mut(id)
+            && let Some(&next) = pool.queue.get(at)
+            && pool.has_room(now)
+        {
+            let pair = self.pairs.get_mut(next);
+            let Some(pair) = pair.filter(|pair| pair.stage == Stage::Queued) else {
+                pool.queue.remove(at);
+                continue;
+            };
+            match pool.place(now, pair.ends.client.address, &pair.tried) {
+                Place::At(endpoint) => {
+                    pool.queue.remove(at);
+                    pair.backend = Some(endpoint);
+                    pair.attempted = now;
+                    self.ask(next);
+                }
+                // It has tried those in vain that have room: the next one may not have.
+                Place::Full | Place::Nowhere => at += 1,
             }
         }
     }
 
-    pub(super) fn refuse(&mut self, number: u32) {
-        let Some(pair) = self.pairs.get_mut(number as usize) else {
+    /// A client waits no more: its place in the queue is another's.
+    pub(super) fn leave_queue(&mut self, id: PairId) {
+        let pair = self.pairs.get(id);
+        let Some(pair) = pair.filter(|pair| pair.stage == Stage::Queued) else {
+            return;
+        };
+        if let Some(pool) = self.pools.get_mut(pair.pool) {
+            pool.queue.retain(|&queued| queued != id);
+        }
+    }
+
+    /// The client gets none.
+    pub(super) fn refuse(&mut self, id: PairId) {
+        self.leave_queue(id);
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         pair.stage = Stage::Refused;
-        let pool = self.pools.get(usize::from(pair.pool.0));
-        let refusal = pool.and_then(Option::as_ref).map(|it| it.settings.refusal);
-        self.requests.push_back(match refusal.unwrap_or_default() {
+        let pool = self.pools.get(pair.pool);
+        let refusal = pool.map(|pool| pool.settings.refusal).unwrap_or_default();
+        self.requests.push_back(match refusal {
             Refusal::Reset => Request::Abort(pair.front),
             Refusal::Close => Request::Close(pair.front),
         });
-    }
-
-    /// Looks at `at` at the latest.
-    pub(super) fn look_by(&mut self, at: Instant) {
-        self.look_at = Some(self.look_at.map_or(at, |before| before.min(at)));
-    }
-
-    /// When there is something to look at.
-    pub(crate) const fn next_deadline(&self) -> Option<Instant> {
-        self.look_at
-    }
-
-    /// Looks at what takes too long.
-    pub(crate) fn on_deadline(&mut self, now: Instant) {
-        self.look_at = None;
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|&number| self.look_at_waiting(now, number));
-        // Whoever began to wait meanwhile.
-        waiting.append(&mut self.waiting);
-        self.waiting = waiting;
-        self.look_at_idle(now);
-        if let Some(next) = self.run_checks(now) {
-            self.look_by(next);
-        }
-        if !self.waiting.is_empty() {
-            self.look_by(now + LOOK_AT_WAITING);
-        } else if !self.pairs.is_empty() {
-            self.look_by(now + LOOK_AT_IDLE);
-        }
-    }
-
-    /// Whether it still waits.
-    fn look_at_waiting(&mut self, now: Instant, number: u32) -> bool {
-        let Some(pair) = self.pairs.get(number as usize).filter(|pair| pair.waits()) else {
-            return false;
-        };
-        let pool = self.pools.get_mut(usize::from(pair.pool.0));
-        let Some(pool) = pool.and_then(Option::as_mut) else {
-            return false;
-        };
-        let (stage, settings) = (pair.stage, &pool.settings);
-        let all = now.since(pair.opened) >= settings.connect_timeout;
-        let attempt = now.since(pair.attempted) >= settings.attempt_timeout;
-        match stage {
-            Stage::Queued if all => {
-                pool.refusals.timed_out += 1;
-                self.refuse(number);
-                false
-            }
-            Stage::Asking if all || attempt => {
-                self.fail_attempt(now, number, Failure::TimedOut);
-                true
-            }
-            Stage::Asking => {
-                self.ask(number);
-                true
-            }
-            Stage::Opening if all || attempt => {
-                self.requests.extend(pair.back.map(Request::Abort));
-                true
-            }
-            _ => true,
-        }
-    }
-
-    /// Resets pairs on which nothing has come for too long.
-    fn look_at_idle(&mut self, now: Instant) {
-        let pools = &self.pools;
-        let is_over = |pair: &Pair| {
-            let pool = pools.get(usize::from(pair.pool.0)).and_then(Option::as_ref);
-            let limit = pool.map_or(Duration::ZERO, |pool| pool.settings.idle_timeout);
-            let heard = pair.heard[0].max(pair.heard[1]);
-            limit > Duration::ZERO && now.since(heard) >= limit
-        };
-        let relaying = self.pairs.iter().map(|(_, pair)| pair);
-        let over = relaying.filter(|pair| pair.stage == Stage::Relaying && is_over(pair));
-        self.requests
-            .extend(over.map(|pair| Request::Abort(pair.front)));
     }
 }

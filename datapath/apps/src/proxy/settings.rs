@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use wirepath_tcp::config::Config;
 use wirepath_wire::tuple::Endpoint;
+
+use super::balance::MaglevTable;
 
 /// The number of a pool; the same in every worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +20,8 @@ pub struct PoolSettings {
     pub backends: Vec<BackendSettings>,
     /// How one is chosen.
     pub balance: Balance,
+    /// What Maglev hashing chooses by; of no use to others.
+    pub table: MaglevTable,
     /// The address that connections to backends come from; `None` for the closest.
     pub local: Option<IpAddr>,
     /// Settings of connections to backends.
@@ -45,6 +50,38 @@ pub struct PoolSettings {
     pub check: Option<Check>,
     /// The header that tells backends of the client.
     pub header: Option<Version>,
+    /// Whose connections begin with such a header, which tells of the client: other proxies'.
+    pub header_from: Vec<IpNet>,
+}
+
+/// A pool without backends.
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            backends: Vec::new(),
+            balance: Balance::default(),
+            table: MaglevTable::default(),
+            local: None,
+            tcp: Config::default(),
+            connect_timeout: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(3),
+            retries: 2,
+            idle_timeout: Duration::from_secs(600),
+            refusal: Refusal::default(),
+            queue: 1_000,
+            max_connections: 0,
+            max_per_source: 0,
+            ejection: Ejection {
+                failures: 5,
+                first: Duration::from_secs(1),
+                most: Duration::from_secs(60),
+            },
+            slow_start: Duration::ZERO,
+            check: None,
+            header: None,
+            header_from: Vec::new(),
+        }
+    }
 }
 
 /// One backend.

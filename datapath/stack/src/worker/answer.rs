@@ -163,6 +163,14 @@ impl<D: Device, A: App> Worker<D, A> {
         self.counters.neighbor_advertisements += 1;
     }
 
+    /// Asks the link for the station of `target`, but not more than once a second (RFC 1122
+    /// 2.3.2.1, RFC 4861 7.2.2).
+    pub(super) fn ask_for(&mut self, now: Instant, source: IpAddr, target: IpAddr) {
+        if self.neighbors.is_due(now, target) {
+            self.solicit(0, source, target);
+        }
+    }
+
     /// Asks the link for the station of `target`, which must be a neighbor.
     pub(super) fn solicit(&mut self, device: u16, source: IpAddr, target: IpAddr) {
         self.neighbors.ask(target);

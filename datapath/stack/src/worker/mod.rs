@@ -119,8 +119,6 @@ pub struct Worker<D: Device, A: App> {
     turns_without_timers: u32,
     /// All connections are being closed: what comes is for nobody.
     draining: bool,
-    /// The application had more requests than one turn grants.
-    has_requests: bool,
 }
 
 /// Resets for segments of no connection, so many each millisecond.
@@ -177,7 +175,6 @@ impl<D: Device, A: App> Worker<D, A> {
             flight: Flight::new(),
             turns_without_timers: 0,
             draining: false,
-            has_requests: false,
             config,
         }
     }
@@ -224,14 +221,17 @@ impl<D: Device, A: App> Worker<D, A> {
         }
     }
 
-    /// Stops accepting, and closes every connection with a FIN after what is queued. What peers
-    /// say meanwhile is thrown away: a reset for it would overtake the FIN (RFC 9293 3.6).
+    /// Stops accepting, and closes every connection with a FIN after what is queued, but for pairs,
+    /// which go on until they end. What peers of others say meanwhile is thrown away: a reset for it
+    /// would overtake the FIN (RFC 9293 3.6).
     pub fn drain(&mut self, now: Instant) {
         self.listeners.clear();
         self.draining = true;
         for number in self.open_numbers() {
             self.show_unread(now, number);
-            let Some(flow) = self.flows.open.get_mut(number) else {
+            // What one of a pair has said is still to reach the other.
+            let flow = self.flows.open.get_mut(number);
+            let Some(flow) = flow.filter(|flow| flow.partner.is_none()) else {
                 continue;
             };
             let before = flow.connection.state();
@@ -265,6 +265,7 @@ impl<D: Device, A: App> Worker<D, A> {
     pub fn turn_in(&mut self, now: Instant) -> Progress {
         let mut progress = Progress::default();
         let mut has_more = false;
+        self.taps.begin();
         for port in 0..self.ports.len() {
             let received = self.receive(now, port);
             has_more |= received >= limits::RECEIVE_BATCH;
@@ -314,7 +315,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Whether something waits for the next turn that neither a frame nor a timer announces.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || self.is_stalled() || self.has_requests
+        !self.dirty.is_empty() || self.is_stalled() || self.app.has_requests()
     }
 
     /// Whether a transmit ring has no room: until it has, looking again is of no use.

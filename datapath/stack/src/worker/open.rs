@@ -137,7 +137,7 @@ impl<D: Device, A: App> Worker<D, A> {
         if !ip::is_unicast(remote) || self.local(&remote).is_some() {
             return Err(OpenError::BadRemote);
         }
-        if self.local(&local).is_none() {
+        if self.local(&local).is_none() || local.is_ipv4() != remote.is_ipv4() {
             return Err(OpenError::BadLocal);
         }
         let place = self.flows.find_place(now, &tuple, config.timestamps);
@@ -148,7 +148,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return Err(OpenError::Full);
         }
         let Some(station) = self.neighbors.find(&remote) else {
-            self.solicit(0, local, remote);
+            self.ask_for(now, local, remote);
             return Err(OpenError::NeighborUnknown);
         };
         let mut after = None;

@@ -5,7 +5,7 @@ use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
-use super::Worker;
+use super::{OpenError, Worker};
 use crate::app::{App, Request};
 use crate::flows::FlowRef;
 use crate::limits::REQUESTS_PER_TURN;
@@ -16,14 +16,12 @@ impl<D: Device, A: App> Worker<D, A> {
         if self.app.next_deadline().is_some_and(|at| at <= now) {
             self.app.on_deadline(now);
         }
-        self.has_requests = false;
         for _ in 0..REQUESTS_PER_TURN {
             let Some(request) = self.app.poll_request(now) else {
                 return;
             };
             self.grant(now, request);
         }
-        self.has_requests = true;
     }
 
     fn grant(&mut self, now: Instant, request: Request<A::Session>) {
@@ -41,6 +39,9 @@ impl<D: Device, A: App> Worker<D, A> {
                 if partner == Some(None) {
                     return;
                 }
+                if self.draining {
+                    return self.app.on_open_failed(now, session, OpenError::Full);
+                }
                 match self.try_connect(now, to, config, &mut session) {
                     Ok(tuple) => self.begin(partner.flatten(), &tuple),
                     Err(error) => self.app.on_open_failed(now, session, error),
@@ -50,6 +51,10 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.with_socket(now, &tuple, |_, socket, _| socket.abort());
             }
             Request::Close(tuple) => {
+                // What is left unread would make it a reset (RFC 9293 3.6, SHLD-3).
+                if let Some(number) = self.open_number(&tuple) {
+                    self.show_unread(now, number);
+                }
                 self.with_socket(now, &tuple, |_, socket, _| socket.close());
             }
         }

@@ -134,7 +134,8 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.app.on_urgent(&mut socket, session);
             }
         }
-        let is_for_nobody = self.draining || socket.connection.state() == State::Closed;
+        let drains = self.draining && socket.partner.is_none();
+        let is_for_nobody = drains || socket.connection.state() == State::Closed;
         let used = if is_for_nobody {
             text.len()
         } else if socket.closes {
@@ -162,7 +163,7 @@ impl<D: Device, A: App> Worker<D, A> {
             };
             socket.shows = true;
             let text = &self.chunk[..len];
-            let used = if self.draining {
+            let used = if self.draining && socket.partner.is_none() {
                 len
             } else {
                 self.app.on_text(&mut socket, session, text)
