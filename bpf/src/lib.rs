@@ -14,8 +14,10 @@ mod verdict;
 
 pub use attach::{Attachment, Mode};
 pub use error::SteerError;
-pub use steering::{AddressKind, Steering};
+pub use steering::{AddressKind, Rule, Steering};
 pub use verdict::{Action, Counters, Verdict};
 
 /// Most endpoints that can be listened at: `MAX_LISTENERS` of `maps.h`.
 pub const MAX_LISTENERS: usize = 4096;
+/// Most networks that the lists of all listeners can have together: `MAX_NETWORKS` of `maps.h`.
+pub const MAX_NETWORKS: usize = 65_536;

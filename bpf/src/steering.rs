@@ -1,10 +1,13 @@
 //! The loaded program and its maps.
 
+use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
+use ipnet::IpNet;
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{ErrorKind, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel};
 
@@ -50,8 +53,26 @@ pub struct Steering {
     sockets: MapHandle,
     listeners: MapHandle,
     addresses: MapHandle,
+    networks: MapHandle,
     active_ports: MapHandle,
     counters: MapHandle,
+    lists: Mutex<Lists>,
+}
+
+/// Who may connect to a listener: the longest network that an address is in decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// The network.
+    pub network: IpNet,
+    /// Whether its addresses may.
+    pub allow: bool,
+}
+
+/// The lists of listeners that have one, with their numbers.
+#[derive(Debug, Default)]
+struct Lists {
+    last: u32,
+    by_listener: BTreeMap<SocketAddr, (u32, Vec<Rule>)>,
 }
 
 impl Steering {
@@ -74,8 +95,10 @@ impl Steering {
             sockets: map(&skeleton.maps.sockets)?,
             listeners: map(&skeleton.maps.listeners)?,
             addresses: map(&skeleton.maps.addresses)?,
+            networks: map(&skeleton.maps.networks)?,
             active_ports: map(&skeleton.maps.active_ports)?,
             counters: map(&skeleton.maps.counters)?,
+            lists: Mutex::default(),
         })
     }
 
@@ -125,18 +148,82 @@ impl Steering {
         if known.map_err(map_error("look up an address"))?.is_none() {
             return Err(SteerError::UnknownAddress(endpoint.ip()));
         }
+        let list = self.with_lists(|lists| lists.by_listener.get(&endpoint).map(|it| it.0));
         self.listeners
-            .update(&keys::endpoint(endpoint), &[0], MapFlags::ANY)
+            .update(
+                &keys::endpoint(endpoint),
+                &list.unwrap_or(0).to_ne_bytes(),
+                MapFlags::ANY,
+            )
             .map_err(map_error("add a listener"))
     }
 
-    /// Gives a port back, with the segments of connections to it that still live.
+    /// Says who may connect to a port, whether it is claimed yet or not, in place of what was said
+    /// before: all at once. Without rules everybody may; who is in no network of theirs may not.
+    ///
+    /// # Errors
+    /// [`SteerError::Map`], when there is no room above all; what was said before holds then.
+    pub fn restrict(&self, endpoint: SocketAddr, rules: &[Rule]) -> Result<(), SteerError> {
+        let list = self.with_lists(|lists| {
+            lists.last += u32::from(!rules.is_empty());
+            if rules.is_empty() { 0 } else { lists.last }
+        });
+        let added = self.add_rules(list, rules).and_then(|()| {
+            let (key, list) = (keys::endpoint(endpoint), list.to_ne_bytes());
+            let set = self.listeners.update(&key, &list, MapFlags::EXIST);
+            absent_is_done(set).map_err(map_error("set the list of a listener"))
+        });
+        if let Err(error) = added {
+            self.remove_rules(list, rules);
+            return Err(error);
+        }
+        let new = (list, rules.to_vec());
+        let before = self.with_lists(|lists| match rules.is_empty() {
+            true => lists.by_listener.remove(&endpoint),
+            false => lists.by_listener.insert(endpoint, new),
+        });
+        if let Some((list, rules)) = before {
+            self.remove_rules(list, &rules);
+        }
+        Ok(())
+    }
+
+    fn add_rules(&self, list: u32, rules: &[Rule]) -> Result<(), SteerError> {
+        for rule in rules {
+            let (key, allow) = (keys::network(list, rule.network), u32::from(rule.allow));
+            self.networks
+                .update(&key, &allow.to_ne_bytes(), MapFlags::ANY)
+                .map_err(map_error("add a network to the list of a listener"))?;
+        }
+        Ok(())
+    }
+
+    fn remove_rules(&self, list: u32, rules: &[Rule]) {
+        for rule in rules {
+            // Nobody asks for this list any more: what stays costs room alone.
+            let _ = self.networks.delete(&keys::network(list, rule.network));
+        }
+    }
+
+    fn with_lists<T>(&self, act: impl FnOnce(&mut Lists) -> T) -> T {
+        act(&mut self.lists.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives a port back, with the segments of connections to it that still live, and forgets who
+    /// may connect to it.
     ///
     /// # Errors
     /// [`SteerError::Map`]; a listener that is not there is none.
     pub fn remove_listener(&self, endpoint: SocketAddr) -> Result<(), SteerError> {
         let removed = self.listeners.delete(&keys::endpoint(endpoint));
-        absent_is_done(removed).map_err(map_error("remove a listener"))
+        absent_is_done(removed).map_err(map_error("remove a listener"))?;
+        self.restrict(endpoint, &[])
+    }
+
+    /// How many networks all lists have together.
+    #[must_use]
+    pub fn network_count(&self) -> usize {
+        self.networks.keys().count()
     }
 
     /// How many endpoints it claims.

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use wirepath::api::Stats;
 use wirepath::netns::{Link, Network};
 use wirepath::runtime::{
-    ControlPlane, Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions,
+    Access, ControlPlane, Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions,
 };
 use wirepath_apps::Service;
 use wirepath_stack::limits::Capacity;
@@ -43,6 +43,7 @@ fn options() -> ServerOptions {
             settings: ListenerSettings {
                 role: Service::Echo.into(),
                 tcp,
+                access: Access::default(),
             },
         }],
         pools: Vec::new(),

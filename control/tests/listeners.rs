@@ -243,7 +243,7 @@ fn what_one_worker_does_not_hear_of_is_undone_at_all() {
     let before = listeners(&tokio, &plane);
     let mut wanted: Vec<ListenerOptions> = Vec::new();
     for (port, congestion) in [(7, CongestionControl::Bbr), (9, CongestionControl::Vegas)] {
-        let mut listener = start_options().listeners[0];
+        let mut listener = start_options().listeners.remove(0);
         listener.port = port;
         listener.settings.tcp.congestion = congestion;
         wanted.push(listener);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use wirepath::netns::Network;
 use wirepath::runtime::{
-    Idle, ListenerOptions, ListenerSettings, PoolOptions, Runtime, ServerOptions,
+    Access, Idle, ListenerOptions, ListenerSettings, PoolOptions, Runtime, ServerOptions,
 };
 use wirepath_apps::Role;
 use wirepath_bpf::Mode;
@@ -77,7 +77,11 @@ impl WirepathServer {
             listeners: vec![ListenerOptions {
                 address: None,
                 port: settings.port,
-                settings: ListenerSettings { role, tcp },
+                settings: ListenerSettings {
+                    role,
+                    tcp,
+                    access: Access::default(),
+                },
             }],
             pools: settings.pools.clone(),
             source_ports: None,

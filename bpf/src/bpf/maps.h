@@ -9,6 +9,7 @@
 #define MAX_QUEUES	1024
 #define MAX_LISTENERS	4096
 #define MAX_ADDRESSES	1024
+#define MAX_NETWORKS	65536
 
 enum verdict {
 #define VERDICT(name, action, help) VERDICT_##name,
@@ -39,6 +40,20 @@ struct endpoint {
 
 _Static_assert(sizeof(struct endpoint) == 20, "as in keys.rs");
 
+/*
+ * Addresses that begin alike, in one list of networks: so many bits of what follows count, those of
+ * the whole number of the list among them.
+ */
+struct network {
+	__u32 prefixlen;
+	__u32 list;
+	struct address address;
+};
+
+_Static_assert(sizeof(struct network) == 24, "as in keys.rs");
+
+enum access { ACCESS_DENY, ACCESS_ALLOW };
+
 /* In host order, both included; empty while first is 0. */
 struct port_range {
 	__u16 first;
@@ -52,13 +67,22 @@ struct {
 	__type(value, __u32);
 } sockets SEC(".maps");
 
-/* A set: the values mean nothing. */
+/* Values are the numbers of lists of networks; 0 for none. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_LISTENERS);
 	__type(key, struct endpoint);
-	__type(value, __u8);
+	__type(value, __u32);
 } listeners SEC(".maps");
+
+/* Values are of enum access. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_NETWORKS);
+	__type(key, struct network);
+	__type(value, __u32);
+} networks SEC(".maps");
 
 /* Values are of enum address_kind. */
 struct {

@@ -84,6 +84,27 @@ static __always_inline enum verdict judge_fragment(struct hdr_cursor *cur,
 	return VERDICT_fragment;
 }
 
+/*
+ * Whether the list of a listener keeps this peer off. Only a SYN asks: who has a connection may
+ * go on, and without a SYN there is none.
+ */
+static __always_inline bool is_denied(const struct packet *packet, __be16 port)
+{
+	struct endpoint endpoint = { .address = packet->destination, .port = port };
+	__u32 *list = bpf_map_lookup_elem(&listeners, &endpoint);
+	struct network peer = {
+		.prefixlen = 8 * (sizeof(peer) - sizeof(peer.prefixlen)),
+		.address = packet->source,
+	};
+	__u32 *access;
+
+	if (!list || !*list)
+		return false;
+	peer.list = *list;
+	access = bpf_map_lookup_elem(&networks, &peer);
+	return !access || *access != ACCESS_ALLOW;
+}
+
 static __always_inline enum verdict judge_tcp(struct hdr_cursor *cur, const struct packet *packet)
 {
 	struct hdr_cursor whole = *cur;
@@ -100,6 +121,9 @@ static __always_inline enum verdict judge_tcp(struct hdr_cursor *cur, const stru
 	tcp = take(&whole, sizeof(*tcp));
 	if (!tcp || tcp->doff < 5 || !take(&whole, tcp->doff * 4 - sizeof(*tcp)))
 		return VERDICT_malformed;
+	if (claim == VERDICT_listener && tcp->syn && !tcp->ack &&
+	    is_denied(packet, ports->destination))
+		return VERDICT_denied;
 	return claim;
 }
 

@@ -1,6 +1,7 @@
 //! The program on frames of all kinds, through BPF_PROG_TEST_RUN.
 
 mod frames;
+mod lists;
 mod neighbors;
 mod segments;
 

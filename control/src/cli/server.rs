@@ -53,6 +53,8 @@ pub(super) fn run(args: Args, service: ServiceChoice) -> Result<(), Failure> {
             port,
         }),
         pool: None,
+        allow: Vec::new(),
+        deny: Vec::new(),
         tcp: TcpSettings::default(),
     };
     let source = Source::new(None, move |configuration| {
@@ -102,6 +104,8 @@ pub(super) fn run_proxy(args: ProxyArgs) -> Result<(), Failure> {
         service: ServiceChoice::Proxy,
         listen: Some(args.listen),
         pool: Some(POOL.to_owned()),
+        allow: Vec::new(),
+        deny: Vec::new(),
         tcp: TcpSettings::default(),
     };
     serve(Source::new(None, move |configuration| {

@@ -22,7 +22,7 @@ fn flaw(key: impl Into<String>, problem: impl Into<String>) -> Option<Flaw> {
 
 type Check = fn(&Configuration) -> Option<Flaw>;
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     interface,
     addresses,
     device,
@@ -31,6 +31,7 @@ const CHECKS: [Check; 8] = [
     proxies,
     places,
     addresses_of_listeners,
+    networks,
 ];
 
 pub(super) fn first_flaw(configuration: &Configuration) -> Option<Flaw> {
@@ -187,6 +188,30 @@ fn places(configuration: &Configuration) -> Option<Flaw> {
             .position(|other| other.overlaps(place))?;
         let problem = format!("{place} is listened at by listener[{other}] already");
         flaw(format!("listener[{nth}].listen"), problem)
+    })
+}
+
+fn networks(configuration: &Configuration) -> Option<Flaw> {
+    let mut listeners = configuration.listeners.iter().enumerate();
+    listeners.find_map(|(nth, listener)| {
+        let mut seen = Vec::new();
+        let named = listener.allow.iter().map(|it| ("allow", it));
+        let mut named = named.chain(listener.deny.iter().map(|it| ("deny", it)));
+        named.find_map(|(key, network)| {
+            let key = format!("listener[{nth}].{key}");
+            if network.trunc() != *network {
+                let begin = network.trunc();
+                return flaw(
+                    key,
+                    format!("{network} has bits beyond its prefix; {begin}?"),
+                );
+            }
+            if seen.contains(&network) {
+                return flaw(key, format!("{network} is in allow or deny already"));
+            }
+            seen.push(network);
+            None
+        })
     })
 }
 

@@ -10,7 +10,7 @@ use wirepath_apps::Role;
 use super::choices::ServiceChoice;
 use super::file::Configuration;
 use super::tcp::TcpSettings;
-use crate::runtime::{ListenerChange, ListenerChanges, ListenerSettings, PoolNumbers};
+use crate::runtime::{Access, ListenerChange, ListenerChanges, ListenerSettings, PoolNumbers};
 
 /// Settings of the server that a running one can change, and beginnings of such.
 const RELOADABLE: [&str; 2] = ["drain", "pool."];
@@ -93,6 +93,12 @@ fn listener(endpoint: SocketAddr, change: &ListenerChange, numbers: &PoolNumbers
         let service = Value::try_from(ServiceChoice::from(settings.role));
         let mut table = table_of(&TcpSettings::of(&settings.tcp));
         table.extend(service.ok().map(|service| ("service".to_owned(), service)));
+        let Access { allow, deny } = &settings.access;
+        for (key, networks) in [("allow", allow), ("deny", deny)] {
+            if let Ok(list) = Value::try_from(networks) {
+                table.insert(key.to_owned(), list);
+            }
+        }
         if let Role::Proxy(pool) = settings.role {
             let pool = numbers.name(pool).unwrap_or_default();
             table.insert("pool".to_owned(), Value::String(pool.to_owned()));

@@ -16,7 +16,9 @@ use super::pool::PoolEntry;
 use super::setting::{All, Any, Auto, Count, Numbers, Or, Period, PortRange, Size};
 use super::tcp::{TcpSettings, server_defaults};
 use super::{check, place};
-use crate::runtime::{ListenerOptions, ListenerSettings, PoolNumbers, PoolOptions, ServerOptions};
+use crate::runtime::{
+    Access, ListenerOptions, ListenerSettings, PoolNumbers, PoolOptions, ServerOptions,
+};
 
 /// How long connections get to close in peace when the server stops, up to an hour.
 pub type Drain = Period<0, 3_600_000>;
@@ -177,6 +179,10 @@ impl Configuration {
                 settings: ListenerSettings {
                     role: entry.role(|name| numbers.find(name))?,
                     tcp: entry.tcp.over(self.tcp()),
+                    access: Access {
+                        allow: entry.allow.clone(),
+                        deny: entry.deny.clone(),
+                    },
                 },
             })
         };

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use wirepath_apps::proxy::PoolId;
 use wirepath_apps::{Role, Service};
@@ -86,6 +87,12 @@ pub struct ListenerEntry {
     /// The name of the pool, where the service is a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
+    /// Networks of clients that may connect, and that may not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<IpNet>,
+    /// See `allow`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<IpNet>,
     /// Settings of its connections, over those of all.
     #[serde(default, skip_serializing_if = "TcpSettings::is_silent")]
     pub tcp: TcpSettings,

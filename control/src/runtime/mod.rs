@@ -1,5 +1,6 @@
 //! A running server: XDP program, devices, worker threads, and the control thread that minds them.
 
+mod access;
 mod backends;
 mod directory;
 mod error;
@@ -18,6 +19,7 @@ mod source_ports;
 mod watch;
 mod worker;
 
+pub use access::Access;
 pub use error::StartError;
 pub use host::{HostFacts, look};
 pub use mailbox::{AskError, Snapshot, WorkerHandle};
@@ -82,7 +84,7 @@ pub struct ServerOptions {
 }
 
 /// A listener that a server is to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerOptions {
     /// Its one address; `None` for all that the server serves.
     pub address: Option<IpAddr>,
@@ -103,7 +105,7 @@ impl ListenerOptions {
             Some(address) => vec![address],
             None => served.collect(),
         };
-        let at = move |address| (SocketAddr::new(address, self.port), self.settings);
+        let at = |address| (SocketAddr::new(address, self.port), self.settings.clone());
         addresses.into_iter().map(at)
     }
 }

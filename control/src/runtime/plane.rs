@@ -18,7 +18,7 @@ use super::backends::Backends;
 use super::directory::Directory;
 use super::mailbox::{AskError, WorkerHandle};
 use super::reservation::Reservation;
-use super::{PoolNumbers, Snapshot, StartError};
+use super::{Access, PoolNumbers, Snapshot, StartError};
 
 /// Why a listener could not be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +48,14 @@ pub enum ListenError {
 }
 
 /// What a listener gives to the connections that it accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSettings {
     /// What it does with them.
     pub role: Role,
     /// Settings of the connections.
     pub tcp: Config,
+    /// Who may connect.
+    pub access: Access,
 }
 
 /// Listeners by the endpoint they wait at.
@@ -216,7 +218,8 @@ impl ControlPlane {
     /// As [`listen_with`](Self::listen_with).
     pub async fn listen(&self, endpoint: SocketAddr, role: Role) -> Result<(), ListenError> {
         let tcp = self.tcp();
-        self.listen_with(endpoint, ListenerSettings { role, tcp })
+        let access = Access::default();
+        self.listen_with(endpoint, ListenerSettings { role, tcp, access })
             .await
     }
 
@@ -266,15 +269,27 @@ impl ControlPlane {
         let told = self.tell_listen(listening, endpoint, free).await;
         let done = match told {
             Ok(()) => self
-                .steering
-                .add_listener(endpoint)
-                .map_err(ListenError::from),
+                .restrict(listening, endpoint)
+                .and_then(|()| Ok(self.steering.add_listener(endpoint)?)),
             Err(error) => Err(error.into()),
         };
         if done.is_err() {
             self.close(listening, endpoint).await;
         }
         done
+    }
+
+    /// Has the XDP program let those in who may connect, and nobody else.
+    pub(super) fn restrict(
+        &self,
+        listening: &ByEndpoint,
+        endpoint: SocketAddr,
+    ) -> Result<(), ListenError> {
+        let entry = listening.get(&endpoint);
+        let rules = entry.map(|entry| entry.settings.access.rules());
+        Ok(self
+            .steering
+            .restrict(endpoint, &rules.unwrap_or_default())?)
     }
 
     /// Has nobody wait at `endpoint` any more: SYNs are refused from now on, and connections go on
@@ -345,7 +360,8 @@ impl ControlPlane {
         let Some(entry) = listening.get(&endpoint) else {
             return Ok(());
         };
-        let (id, ListenerSettings { role, tcp }) = (entry.id, entry.settings);
+        let (id, ListenerSettings { role, tcp, .. }) = (entry.id, &entry.settings);
+        let (role, tcp) = (*role, *tcp);
         let mut told = Ok(());
         for worker in &self.workers {
             let listen = move |_, worker: &mut super::mailbox::Served| {

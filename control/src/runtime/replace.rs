@@ -10,7 +10,7 @@ use super::plane::{ByEndpoint, free_id};
 use super::{ControlPlane, ListenError, ListenerOptions, ListenerSettings};
 
 /// Other settings for a listener that goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerChange {
     /// What it has.
     pub from: ListenerSettings,
@@ -79,10 +79,11 @@ impl ControlPlane {
         let mut changes = ListenerChanges::default();
         let open = listening.iter().filter(|(_, entry)| !entry.closing);
         for (&endpoint, entry) in open {
-            let from = entry.settings;
+            let from = &entry.settings;
             match wanted.get(&endpoint) {
-                None => drop(changes.removed.insert(endpoint, from)),
-                Some(&to) if to != from => {
+                None => drop(changes.removed.insert(endpoint, from.clone())),
+                Some(to) if to != from => {
+                    let (from, to) = (from.clone(), to.clone());
                     let change = ListenerChange { from, to };
                     changes.changed.insert(endpoint, change);
                 }
@@ -111,14 +112,14 @@ impl ControlPlane {
         changes: &ListenerChanges,
         done: &mut Vec<(SocketAddr, Option<ListenerSettings>)>,
     ) -> Result<(), ListenError> {
-        for (&endpoint, &settings) in &changes.added {
-            self.open(listening, endpoint, settings).await?;
+        for (&endpoint, settings) in &changes.added {
+            self.open(listening, endpoint, settings.clone()).await?;
             done.push((endpoint, None));
         }
         for (&endpoint, change) in &changes.changed {
             // Also when only some workers have heard of it.
-            done.push((endpoint, Some(change.from)));
-            self.turn_to(listening, endpoint, change.to).await?;
+            done.push((endpoint, Some(change.from.clone())));
+            self.turn_to(listening, endpoint, change.to.clone()).await?;
         }
         Ok(())
     }
@@ -150,6 +151,7 @@ impl ControlPlane {
         if let Some(entry) = listening.get_mut(&endpoint) {
             entry.become_of(settings, free);
         }
+        self.restrict(listening, endpoint)?;
         Ok(self.tell_listen(listening, endpoint, free).await?)
     }
 }

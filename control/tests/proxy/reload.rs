@@ -1,9 +1,10 @@
 //! Backends that are replaced while clients come and go.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -24,6 +25,36 @@ fn file_of(backends: &[SocketAddr]) -> String {
         text += &format!("[[pool.backend]]\naddress = \"{at}\"\n");
     }
     text
+}
+
+#[test]
+fn a_reload_changes_who_may_connect() {
+    let (network, hosts) = backends::network("proxy-allow", 1);
+    let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
+    let plain = file_of(&[echo.at()]);
+    let file = File::new(&plain);
+    let server = Server::start(&network, "serve", &["--config", file.path()]);
+    let mut kept = client::connect(&network.client, FRONT);
+    let denies = plain.replace("listen = 8080", "listen = 8080\ndeny = [\"10.77.0.0/30\"]");
+    file.write(&denies);
+    server.signal(Signal::HUP);
+    server.wait_until_says("deny [] -> [");
+    let soon = Duration::from_millis(300);
+    let denied = network
+        .client
+        .run(|| TcpStream::connect_timeout(&FRONT, soon))
+        .unwrap();
+    assert_eq!(denied.unwrap_err().kind(), ErrorKind::TimedOut);
+    assert!(server.stats().steering["denied"] > 0);
+    // Who was there stays.
+    kept.write_all(b"still here").unwrap();
+    let mut answer = [0; 10];
+    kept.read_exact(&mut answer).unwrap();
+    file.write(&plain);
+    server.signal(Signal::HUP);
+    server.wait_until_says("-> []");
+    drop((client::connect(&network.client, FRONT), kept));
+    server.stop();
 }
 
 #[test]

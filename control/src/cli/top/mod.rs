@@ -1,5 +1,6 @@
 //! `wirepath top`.
 
+mod backends;
 mod screen;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::screen::{Action, Screen};
 use super::view;
 use super::watcher::Look;
-use crate::api::{Flow, Quantiles, QueueStats, Rank, Stats, WorkerStats};
+use crate::api::{BackendStats, Flow, PoolStats, Quantiles, QueueStats, Rank, Stats, WorkerStats};
 
 /// A server of two workers after so many seconds of the same load.
 fn look(start: Instant, seconds: u64, flows: usize) -> Look {
@@ -209,4 +209,29 @@ fn a_server_that_does_not_answer_is_said_to_until_it_does() {
     assert!(lines[23].contains("hung up"), "{}", lines[23]);
     screen.on_look(Ok(look(Instant::now(), 60, 1)));
     assert_eq!(screen.error(), None);
+}
+
+#[test]
+fn backends_stand_between_workers_and_connections() {
+    let mut look = look(Instant::now(), 14, 1);
+    let backend = BackendStats {
+        address: "192.0.2.10:80".parse().unwrap(),
+        state: "ejected".to_owned(),
+        held: 4,
+        counters: BTreeMap::from([("refused".to_owned(), 2), ("timed_out".to_owned(), 3)]),
+    };
+    let pool = PoolStats {
+        backends: vec![backend],
+        ..PoolStats::default()
+    };
+    look.stats.pools.insert("web".to_owned(), pool);
+    let mut screen = screen(0);
+    screen.on_look(Ok(look));
+    let page = page(&screen, 100, 24);
+    let line = page.iter().find(|line| line.contains("192.0.2.10:80"));
+    let words: Vec<&str> = line.expect("a line").split_whitespace().collect();
+    assert_eq!(
+        words[..6],
+        ["web", "192.0.2.10:80", "ejected", "4", "0", "5"]
+    );
 }

@@ -9,6 +9,7 @@ use ratatui::style::{Style, Stylize as _};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Sparkline, Table};
 
+use super::backends;
 use super::screen::{FlowRow, Screen, Spans, WorkerRow};
 use crate::api::Rank;
 
@@ -34,10 +35,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen) {
     let workers = u16::try_from(screen.workers().len()).unwrap_or(u16::MAX);
     // Many workers leave half of the screen to connections.
     let workers = workers.max(1).min(frame.area().height / 2) + 1;
-    let [head, spans, workers, flows, foot] = Layout::vertical([
+    let backends = backends::height(screen).min(frame.area().height / 4);
+    let [head, spans, workers, backends, flows, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(2),
         Constraint::Length(workers),
+        Constraint::Length(backends),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
@@ -45,6 +48,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: &Screen) {
     draw_head(frame, head, screen);
     draw_spans(frame, spans, screen);
     draw_workers(frame, workers, screen.workers());
+    backends::draw(frame, backends, screen);
     if screen.shows_help() {
         frame.render_widget(Paragraph::new(HELP.map(Line::from).to_vec()), flows);
     } else {
@@ -182,7 +186,7 @@ fn flow_row(FlowRow { flow, rate }: &FlowRow) -> Row<'static> {
 }
 
 /// In at most five letters.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let units = ["", "k", "M", "G", "T"];
     let (mut value, mut unit) = (value, 0);
     // What would be rounded to 1000 is 1 of the next.

@@ -222,8 +222,8 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// Stops accepting, and closes every connection with a FIN after what is queued, but for pairs,
-    /// which go on until they end. What peers of others say meanwhile is thrown away: a reset for it
-    /// would overtake the FIN (RFC 9293 3.6).
+    /// which go on until they end. What peers of others say meanwhile is thrown away: a reset for
+    /// it would overtake the FIN (RFC 9293 3.6).
     pub fn drain(&mut self, now: Instant) {
         self.listeners.clear();
         self.draining = true;

@@ -12,6 +12,10 @@ const SLEEPERS: &[(&str, &str)] = &[
         "looks again and again whether memory is still given back, with a deadline",
     ),
     (
+        "bench/src/contender/passer.rs",
+        "nginx and HAProxy tell nobody that they listen: looks again until a deadline",
+    ),
+    (
         "control/src/netns/veth.rs",
         "a new link is ready when the kernel says so, and until a deadline",
     ),
