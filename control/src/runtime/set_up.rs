@@ -116,7 +116,8 @@ fn seat(
         let rss = rss.and_then(|rss| home(rss, &seat));
         let config = config.clone();
         let taken = seat.take(move |devices| {
-            let mut worker = Served::new(config, Services::default());
+            let services = Services::with_capacity(config.capacity.connections);
+            let mut worker = Served::new(config, services);
             for device in devices {
                 worker.attach(device, mac);
             }

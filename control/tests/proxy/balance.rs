@@ -2,30 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use rustix::process::Signal;
 use wirepath::netns::Network;
 
 use super::support::backends::{self, Backend, Manner};
-use super::support::client::{self, SHARED_V4};
-use super::support::file::File;
-use super::support::server::Server;
+use super::support::client;
 use super::support::wait_until;
-use super::{FRONT, backend, is_reset, pool};
-
-/// A pool with these settings and backends, each with settings of its own.
-fn file_of(settings: &str, backends: &[(SocketAddr, &str)]) -> String {
-    let mut text = format!(
-        "addresses = [\"{SHARED_V4}\"]\n\
-         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
-         [[pool]]\nname = \"web\"\n{settings}\n"
-    );
-    for (at, settings) in backends {
-        text += &format!("[[pool.backend]]\naddress = \"{at}\"\n{settings}\n");
-    }
-    text
-}
+use super::{FRONT, backend, file_of, is_reset, pool, serve};
 
 /// The name of the backend that answers, and the connection, which stays.
 fn ask(network: &Network) -> (u8, TcpStream) {
@@ -59,8 +44,10 @@ fn connections_go_to_backends_by_weight_and_never_to_those_that_are_off() {
             at(2, "state = \"drain\""),
             at(3, "weight = 0"),
         ];
-        let file = File::new(&file_of(&format!("balance = \"{balance}\""), &backends));
-        let server = Server::start(&network, "serve", &["--config", file.path()]);
+        let (_file, server) = serve(
+            &network,
+            &file_of(&format!("balance = \"{balance}\""), &backends),
+        );
         assert_eq!(
             spread(&network, 30),
             BTreeMap::from([(0, 20), (1, 10)]),
@@ -79,8 +66,10 @@ fn one_address_keeps_its_backend_by_hash() {
         .collect();
     let backends: Vec<_> = all.iter().map(|it| (it.at(), "")).collect();
     for balance in ["source-hash", "maglev"] {
-        let file = File::new(&file_of(&format!("balance = \"{balance}\""), &backends));
-        let server = Server::start(&network, "serve", &["--config", file.path()]);
+        let (_file, server) = serve(
+            &network,
+            &file_of(&format!("balance = \"{balance}\""), &backends),
+        );
         assert_eq!(spread(&network, 20).len(), 1, "{balance}");
         server.stop();
     }
@@ -92,8 +81,7 @@ fn who_finds_all_backends_full_waits_and_too_many_are_refused() {
     let name = Backend::start(&hosts, 0, 7, Manner::Name);
     let settings = "queue = 1\nmax_per_source = 4";
     let backends = [(name.at(), "max_connections = 2")];
-    let file = File::new(&file_of(settings, &backends));
-    let server = Server::start(&network, "serve", &["--config", file.path()]);
+    let (file, server) = serve(&network, &file_of(settings, &backends));
     let (_, first) = ask(&network);
     let second = ask(&network);
     let mut queued = client::connect(&network.client, FRONT);
@@ -126,8 +114,7 @@ fn a_disabled_backend_loses_its_connections_and_a_drained_one_keeps_them() {
         .map(|number| Backend::start(&hosts, number, 7, Manner::Name))
         .collect();
     let at = |number: usize, settings| (all[number].at(), settings);
-    let file = File::new(&file_of("", &[at(0, ""), at(1, ""), at(2, "")]));
-    let server = Server::start(&network, "serve", &["--config", file.path()]);
+    let (file, server) = serve(&network, &file_of("", &[at(0, ""), at(1, ""), at(2, "")]));
     let mut streams: BTreeMap<u8, TcpStream> = (0..3).map(|_| ask(&network)).collect();
     assert_eq!(streams.len(), 3);
     let off = [
@@ -158,8 +145,7 @@ fn checks_turn_a_backend_down_and_up_again() {
     let at = flips.at();
     // The names that they answer with are no text: the handshake has to be enough.
     let settings = "eject_after = \"off\"\n[pool.check]\ninterval = \"50ms\"\ntimeout = \"200ms\"";
-    let file = File::new(&file_of(settings, &[(up.at(), ""), (at, "")]));
-    let server = Server::start(&network, "serve", &["--config", file.path()]);
+    let (_file, server) = serve(&network, &file_of(settings, &[(up.at(), ""), (at, "")]));
     drop(flips);
     wait_until("it is down", || backend(&server, at).state == "down");
     assert_eq!(spread(&network, 4), BTreeMap::from([(0, 4)]));

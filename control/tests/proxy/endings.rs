@@ -10,28 +10,8 @@ use wirepath::netns::Network;
 use super::support::backends::{self, Backend, Manner, NOBODY};
 use super::support::client::{self, SHARED_V4};
 use super::support::file::File;
-use super::support::server::Server;
 use super::support::wait_until;
-use super::{FRONT, backend, is_reset, pool, proxy};
-
-/// `wirepath serve` with one pool, which is told this.
-fn serve(network: &Network, pool: &str, backends: &[SocketAddr]) -> (File, Server) {
-    let file = File::new(&pool_file(pool, backends));
-    let server = Server::start(network, "serve", &["--config", file.path()]);
-    (file, server)
-}
-
-fn pool_file(pool: &str, backends: &[SocketAddr]) -> String {
-    let mut text = format!(
-        "addresses = [\"{SHARED_V4}\"]\n\
-         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
-         [[pool]]\nname = \"web\"\n{pool}\n"
-    );
-    for at in backends {
-        text += &format!("[[pool.backend]]\naddress = \"{at}\"\n");
-    }
-    text
-}
+use super::{FRONT, backend, file_of, is_reset, plain, pool, proxy, serve};
 
 /// What the first read says.
 fn read(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
@@ -51,14 +31,17 @@ fn a_client_whose_backend_refuses_gets_another_and_without_another_a_reset() {
     let (network, hosts) = backends::network("proxy-refused", 1);
     let name = Backend::start(&hosts, 1, 7, Manner::Name);
     let closed = SocketAddr::new(backends::address(0), 7);
-    let (file, server) = serve(&network, "retries = 1", &[closed, name.at()]);
+    let (file, server) = serve(
+        &network,
+        &file_of("retries = 1", &plain(&[closed, name.at()])),
+    );
     for _ in 0..4 {
         let mut stream = client::connect(&network.client, FRONT);
         assert_eq!(read(&mut stream).unwrap(), [11]);
     }
     assert!(backend(&server, closed).counters["refused"] > 0);
     assert_eq!(backend(&server, name.at()).counters["opened"], 4);
-    file.write(&pool_file("", &[closed]));
+    file.write(&file_of("", &plain(&[closed])));
     server.signal(rustix::process::Signal::HUP);
     wait_until("only one is left", || pool(&server).backends.len() == 1);
     assert!(is_reset(&network));
@@ -74,7 +57,7 @@ fn a_backend_that_does_not_answer_costs_an_attempt_and_no_client() {
     let name = Backend::start(&hosts, 1, 7, Manner::Name);
     let silent = SocketAddr::new(NOBODY, 7);
     let times = "attempt_timeout = \"200ms\"\neject_after = 2\neject_for = \"30s\"";
-    let (_file, server) = serve(&network, times, &[silent, name.at()]);
+    let (_file, server) = serve(&network, &file_of(times, &plain(&[silent, name.at()])));
     for _ in 0..6 {
         let mut stream = client::connect(&network.client, FRONT);
         assert_eq!(read(&mut stream).unwrap(), [11]);
@@ -92,7 +75,10 @@ fn a_backend_that_does_not_answer_costs_an_attempt_and_no_client() {
 fn a_client_waits_for_a_backend_only_so_long() {
     let (network, _hosts) = backends::network("proxy-nobody", 1);
     let times = "attempt_timeout = \"5s\"\nconnect_timeout = \"300ms\"\nrefusal = \"close\"";
-    let (_file, server) = serve(&network, times, &[SocketAddr::new(NOBODY, 7)]);
+    let (_file, server) = serve(
+        &network,
+        &file_of(times, &plain(&[SocketAddr::new(NOBODY, 7)])),
+    );
     let mut stream = client::connect(&network.client, FRONT);
     assert_eq!(read(&mut stream).unwrap(), [0; 0], "a FIN");
     drop(stream);
@@ -129,7 +115,10 @@ fn a_backend_that_ends_and_comes_again_is_found_again() {
     let (network, hosts) = backends::network("proxy-again", 1);
     let first = Backend::start(&hosts, 0, 7, Manner::Name);
     let at = first.at();
-    let (_file, server) = serve(&network, "eject_after = 1\neject_for = \"200ms\"", &[at]);
+    let (_file, server) = serve(
+        &network,
+        &file_of("eject_after = 1\neject_for = \"200ms\"", &plain(&[at])),
+    );
     let mut stream = client::connect(&network.client, FRONT);
     assert_eq!(read(&mut stream).unwrap(), [10]);
     drop(first);
@@ -153,7 +142,10 @@ fn a_backend_that_ends_and_comes_again_is_found_again() {
 fn who_says_nothing_for_too_long_is_reset() {
     let (network, hosts) = backends::network("proxy-idle", 1);
     let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
-    let (_file, server) = serve(&network, "idle_timeout = \"300ms\"", &[echo.at()]);
+    let (_file, server) = serve(
+        &network,
+        &file_of("idle_timeout = \"300ms\"", &plain(&[echo.at()])),
+    );
     let mut stream = client::connect(&network.client, FRONT);
     stream.write_all(b"ping").unwrap();
     assert_eq!(read(&mut stream).unwrap(), b"ping");
@@ -176,7 +168,7 @@ fn a_backend_of_this_host_and_ports_of_the_kernel_are_refused() {
     let other = [SocketAddr::new(backends::address(0), 7)];
     let file = File::new(&format!(
         "source_ports = \"40000-50000\"\n{}",
-        pool_file("", &other)
+        file_of("", &plain(&other))
     ));
     let arguments = ["--config", file.path()];
     let command = super::support::server::server_command(&network.server, "serve", &arguments);

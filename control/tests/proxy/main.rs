@@ -14,6 +14,7 @@ use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 
 use support::client::{self, SHARED_V4};
+use support::file::File;
 use support::server::Server;
 use wirepath::api::{BackendStats, PoolStats};
 use wirepath::netns::Network;
@@ -28,6 +29,32 @@ fn proxy(network: &Network, backends: &[SocketAddr], flags: &[&str]) -> Server {
     let mut arguments = vec!["--listen", "8080", "--to", &to, "--address", &address];
     arguments.extend(flags);
     Server::start(network, "proxy", &arguments)
+}
+
+/// What a server with one pool is told: these settings of the pool, and these backends, each with
+/// settings of its own.
+fn file_of(settings: &str, backends: &[(SocketAddr, &str)]) -> String {
+    let mut text = format!(
+        "addresses = [\"{SHARED_V4}\"]\n\
+         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
+         [[pool]]\nname = \"web\"\n{settings}\n"
+    );
+    for (at, settings) in backends {
+        text += &format!("[[pool.backend]]\naddress = \"{at}\"\n{settings}\n");
+    }
+    text
+}
+
+/// Backends without settings of their own.
+fn plain(backends: &[SocketAddr]) -> Vec<(SocketAddr, &'static str)> {
+    backends.iter().map(|&at| (at, "")).collect()
+}
+
+/// `wirepath serve` of a file that says this.
+fn serve(network: &Network, text: &str) -> (File, Server) {
+    let file = File::new(text);
+    let server = Server::start(network, "serve", &["--config", file.path()]);
+    (file, server)
 }
 
 /// Whether a client is reset before it is told anything, by the proxy's handshake's end or later.

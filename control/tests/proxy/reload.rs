@@ -9,33 +9,20 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::support::backends::{self, Backend, Manner};
-use super::support::client::{self, SHARED_V4};
+use super::support::client;
 use super::support::file::File;
 use super::support::server::Server;
 use super::support::wait_until;
-use super::{FRONT, backend, pool};
-
-fn file_of(backends: &[SocketAddr]) -> String {
-    let mut text = format!(
-        "addresses = [\"{SHARED_V4}\"]\n\
-         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
-         [[pool]]\nname = \"web\"\n"
-    );
-    for at in backends {
-        text += &format!("[[pool.backend]]\naddress = \"{at}\"\n");
-    }
-    text
-}
+use super::{FRONT, backend, file_of, plain, pool, serve};
 
 #[test]
 fn a_reload_changes_who_may_connect() {
     let (network, hosts) = backends::network("proxy-allow", 1);
     let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
-    let plain = file_of(&[echo.at()]);
-    let file = File::new(&plain);
-    let server = Server::start(&network, "serve", &["--config", file.path()]);
+    let open = file_of("", &plain(&[echo.at()]));
+    let (file, server) = serve(&network, &open);
     let mut kept = client::connect(&network.client, FRONT);
-    let denies = plain.replace("listen = 8080", "listen = 8080\ndeny = [\"10.77.0.0/30\"]");
+    let denies = open.replace("listen = 8080", "listen = 8080\ndeny = [\"10.77.0.0/30\"]");
     file.write(&denies);
     server.signal(Signal::HUP);
     server.wait_until_says("deny [] -> [");
@@ -50,7 +37,7 @@ fn a_reload_changes_who_may_connect() {
     kept.write_all(b"still here").unwrap();
     let mut answer = [0; 10];
     kept.read_exact(&mut answer).unwrap();
-    file.write(&plain);
+    file.write(&open);
     server.signal(Signal::HUP);
     server.wait_until_says("-> []");
     drop((client::connect(&network.client, FRONT), kept));
@@ -65,7 +52,7 @@ fn all_backends_are_replaced_under_load_and_no_client_notices() {
         .map(|number| Backend::start(&hosts, number, 7, Manner::Echo))
         .collect();
     let at: Vec<SocketAddr> = all.iter().map(Backend::at).collect();
-    let file = File::new(&file_of(&at[..2]));
+    let file = File::new(&file_of("", &plain(&at[..2])));
     let flags = ["--config", file.path(), "--workers", "2"];
     let server = Server::start(&network, "serve", &flags);
     let mut kept = client::connect(&network.client, FRONT);
@@ -98,7 +85,7 @@ fn all_backends_are_replaced_under_load_and_no_client_notices() {
             } else {
                 &at[..2]
             };
-            file.write(&file_of(set));
+            file.write(&file_of("", &plain(set)));
             server.signal(Signal::HUP);
             wait_until("they are replaced", || {
                 let backends = pool(&server).backends;

@@ -9,12 +9,10 @@ use std::time::Duration;
 use wirepath::netns::{Namespace, Network};
 
 use super::support::backends::{self, Backend, Manner, TO_BACKENDS};
-use super::support::client::{self, SHARED_V4};
+use super::support::client;
 use super::support::fault::{Fault, Rates};
-use super::support::file::File;
-use super::support::server::Server;
 use super::support::wait_until;
-use super::{FRONT, backend, pool, proxy};
+use super::{FRONT, backend, file_of, plain, pool, proxy, serve};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -78,24 +76,16 @@ fn lost_frames_on_either_side_change_no_byte() {
     server.stop();
 }
 
-/// A file whose pool's connections hold 64 KiB each way at most.
-fn small_buffers(backend: &Backend) -> File {
-    File::new(&format!(
-        "addresses = [\"{SHARED_V4}\"]\n\
-         tcp = {{ send_buffer = \"64KiB\", receive_buffer = \"64KiB\" }}\n\
-         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
-         [[pool]]\nname = \"web\"\n[[pool.backend]]\naddress = \"{}\"\n",
-        backend.at()
-    ))
-}
+/// Connections of a server, and of its pool, hold 64 KiB each way at most.
+const SMALL_BUFFERS: &str = "tcp = { send_buffer = \"64KiB\", receive_buffer = \"64KiB\" }\n";
 
 #[test]
 fn a_backend_that_does_not_read_holds_no_more_than_the_buffers_of_its_pair() {
     const PAIRS: usize = 20;
     let (network, hosts) = backends::network("proxy-slow", 1);
     let stopped = Backend::start(&hosts, 0, 7, Manner::Stop);
-    let file = small_buffers(&stopped);
-    let server = Server::start(&network, "serve", &["--config", file.path()]);
+    let text = SMALL_BUFFERS.to_owned() + &file_of("", &plain(&[stopped.at()]));
+    let (_file, server) = serve(&network, &text);
     let streams: Vec<_> = (0..PAIRS)
         .map(|_| {
             let mut stream = client::connect(&network.client, FRONT);

@@ -9,22 +9,10 @@ use serde_json::Value;
 use wirepath::netns::Network;
 
 use super::support::backends::{self, Backend, Manner};
-use super::support::client::{self, SHARED_V4};
-use super::support::file::File;
+use super::support::client;
 use super::support::server::{Server, WIREPATH, control_path};
 use super::support::wait_until;
-use super::{FRONT, backend, is_reset, pool, proxy};
-
-/// A server with one pool of one backend; the pool is told this, and the server that.
-fn serve(network: &Network, at: SocketAddr, pool: &str, server: &str) -> (File, Server) {
-    let file = File::new(&format!(
-        "addresses = [\"{SHARED_V4}\"]\n{server}\n\
-         [[listener]]\nservice = \"proxy\"\nlisten = 8080\npool = \"web\"\n\
-         [[pool]]\nname = \"web\"\n{pool}\n[[pool.backend]]\naddress = \"{at}\"\n"
-    ));
-    let server = Server::start(network, "serve", &["--config", file.path()]);
-    (file, server)
-}
+use super::{FRONT, backend, file_of, is_reset, plain, pool, proxy, serve};
 
 /// Sends this, and returns all that comes back.
 fn echoed(network: &Network, text: &str) -> String {
@@ -40,7 +28,10 @@ fn echoed(network: &Network, text: &str) -> String {
 fn backends_are_told_of_the_client_and_other_proxies_tell_of_theirs() {
     let (network, hosts) = backends::network("proxy-header", 1);
     let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
-    let (_file, server) = serve(&network, echo.at(), "proxy_header = \"v1\"", "");
+    let (_file, server) = serve(
+        &network,
+        &file_of("proxy_header = \"v1\"", &plain(&[echo.at()])),
+    );
     let answer = echoed(&network, "hello");
     let begin = format!("PROXY TCP4 {} {} ", Network::CLIENT_V4, FRONT.ip());
     assert!(answer.starts_with(&begin), "{answer}");
@@ -48,7 +39,7 @@ fn backends_are_told_of_the_client_and_other_proxies_tell_of_theirs() {
     server.stop();
 
     let settings = "proxy_header = \"v1\"\nproxy_header_from = [\"10.77.0.0/24\"]";
-    let (_file, server) = serve(&network, echo.at(), settings, "");
+    let (_file, server) = serve(&network, &file_of(settings, &plain(&[echo.at()])));
     let told = "PROXY TCP4 192.0.2.7 198.51.100.1 4000 443\r\nhello";
     assert_eq!(echoed(&network, told), told);
     let mut stream = client::connect(&network.client, FRONT);
@@ -64,7 +55,10 @@ fn each_connection_leaves_a_line_when_it_is_over() {
     let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
     let log = control_path().with_extension("log");
     let setting = format!("access_log = \"{}\"", log.display());
-    let (_file, server) = serve(&network, echo.at(), "", &setting);
+    let (_file, server) = serve(
+        &network,
+        &format!("{setting}\n{}", file_of("", &plain(&[echo.at()]))),
+    );
     // Until the first exchange nothing is kept.
     wait_until("lines are written", || {
         assert_eq!(echoed(&network, "hello"), "hello");

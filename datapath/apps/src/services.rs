@@ -94,6 +94,15 @@ pub struct Services {
 }
 
 impl Services {
+    /// Those of a worker that may have so many connections.
+    #[must_use]
+    pub fn with_capacity(connections: usize) -> Self {
+        Self {
+            by_listener: Vec::new(),
+            proxy: Proxy::with_capacity(connections),
+        }
+    }
+
     /// Gives `listener` its role.
     pub fn set(&mut self, listener: ListenerId, role: Role) {
         let index = usize::from(listener.0);

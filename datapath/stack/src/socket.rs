@@ -154,7 +154,8 @@ impl Socket<'_> {
     }
 
     /// Moves text that was kept into `buffer`; returns how many bytes. While text is shown to
-    /// [`App::on_text`], and until then to who is told of its segment, there is none.
+    /// [`App::on_text`](crate::app::App::on_text), and until then to who is told of its segment,
+    /// there is none.
     pub fn read(&mut self, buffer: &mut [u8]) -> usize {
         let mut filled = 0;
         while filled < buffer.len() && !self.shows {

@@ -31,6 +31,12 @@ pub(super) struct Looks {
 }
 
 impl Looks {
+    /// Takes memory for so many pairs.
+    pub(super) fn reserve(&mut self, pairs: usize) {
+        self.waiting.reserve(pairs);
+        self.all.reserve(2 * pairs);
+    }
+
     /// A pair begins.
     pub(super) fn begin(&mut self, now: Instant, id: PairId) {
         self.waiting.push(id);

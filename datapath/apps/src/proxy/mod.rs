@@ -67,11 +67,30 @@ pub struct Proxy {
     requests: VecDeque<Request<Seat>>,
     looks: Looks,
     log: Log,
+    /// Connections that the worker may have.
+    connections: usize,
 }
 
+/// Requests that there is room for at first: those of several turns.
+const REQUESTS: usize = 1_024;
+
 impl Proxy {
+    /// One on a worker that may have so many connections. Memory is taken when there is a pool.
+    #[must_use]
+    pub fn with_capacity(connections: usize) -> Self {
+        Self {
+            connections,
+            ..Self::default()
+        }
+    }
+
     /// Gives a pool its settings. What has connections to a backend that is now disabled is reset.
     pub fn set_pool(&mut self, now: Instant, id: PoolId, settings: PoolSettings) {
+        if self.pairs.capacity() < self.connections / 2 {
+            self.pairs.reserve(self.connections / 2);
+            self.looks.reserve(self.connections / 2);
+            self.requests.reserve(REQUESTS);
+        }
         match self.pools.place(id) {
             Some(pool) => pool.become_of(settings),
             none => *none = Some(Pool::new(settings)),
