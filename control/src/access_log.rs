@@ -112,7 +112,8 @@ fn lines(
         humantime::format_rfc3339_millis(time).to_string()
     };
     for record in records {
-        let millis = |then: Instant| then.since(record.opened).as_secs_f64() * 1e3;
+        // To the microsecond.
+        let millis = |then: Instant| then.since(record.opened).as_micros() as f64 / 1e3;
         let remote = record.front.remote;
         add(
             text,

@@ -30,7 +30,7 @@ pub(super) async fn pools(State(server): State<Server>) -> Answer<BTreeMap<Strin
     Ok(Json(pools.iter().map(stats::pool).collect()))
 }
 
-/// Holds until a reload says otherwise.
+/// Holds until the file says otherwise than now.
 pub(super) async fn change(
     State(server): State<Server>,
     Body(change): Body<BackendChange>,

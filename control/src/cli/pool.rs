@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Change {
-    /// Say what a backend may be given, until a reload says otherwise.
+    /// Say what a backend may be given, until the file says otherwise than now.
     Set {
         /// The name of the pool.
         pool: String,

@@ -141,6 +141,7 @@ impl Reloader {
         let running = self.running.lock().await;
         let wanted = self.wanted()?;
         let settings = changeable(&running, &wanted)?;
+        self.plane.check_pools(&wanted.pools()).await?;
         let numbers = self.plane.pool_numbers().with(&wanted.pools());
         let listeners = wanted.listeners(&numbers);
         let listeners = self.plane.compare_listeners(&listeners).await?;

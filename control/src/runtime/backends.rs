@@ -33,10 +33,15 @@ impl Backends {
 }
 
 impl ControlPlane {
-    /// Takes note of the hosts of backends, which must be others.
+    /// Looks for the hosts of backends, which must be others.
     pub(super) async fn find_backends(&self, pools: &[PoolOptions]) -> Result<(), ListenError> {
-        let backends = pools.iter().flat_map(|pool| &pool.settings.backends);
-        let hosts: BTreeSet<IpAddr> = backends.map(|it| it.endpoint.address).collect();
+        let hosts = hosts(pools);
+        for &host in &hosts {
+            let mut served = self.addresses().iter().map(|local| local.address);
+            if !served.any(|address| address.is_ipv4() == host.is_ipv4()) {
+                return Err(StartError::NoSource(host).into());
+            }
+        }
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink_socket)?;
         let connection = tokio::spawn(connection);
         let mut here = None;
@@ -52,9 +57,15 @@ impl ControlPlane {
             }
         }
         connection.abort();
-        if let Some(host) = here {
-            return Err(StartError::BackendIsHere(host).into());
+        match here {
+            Some(host) => Err(StartError::BackendIsHere(host).into()),
+            None => Ok(()),
         }
+    }
+
+    /// Takes note of the hosts of backends, whose stations are looked for from now on.
+    pub(super) fn keep_backends(&self, pools: &[PoolOptions]) {
+        let hosts = hosts(pools);
         self.backends.with(|stations| {
             stations.retain(|host, _| hosts.contains(host));
             for host in hosts {
@@ -62,7 +73,6 @@ impl ControlPlane {
             }
         });
         self.backends.changed.notify_one();
-        Ok(())
     }
 
     /// Tells workers which stations backends are reached by, as the kernel knows it, until the end.
@@ -133,6 +143,11 @@ impl ControlPlane {
             source,
         }
     }
+}
+
+fn hosts(pools: &[PoolOptions]) -> BTreeSet<IpAddr> {
+    let backends = pools.iter().flat_map(|pool| &pool.settings.backends);
+    backends.map(|it| it.endpoint.address).collect()
 }
 
 const fn netlink_socket(source: std::io::Error) -> StartError {

@@ -49,7 +49,8 @@ pub enum StartError {
     /// Another program of this host has the port.
     #[error(
         "port {} of {} is taken by another program of this host: `ss -tlnp sport = :{}` shows \
-         which, unless it is another wirepath; stop it or choose another port",
+         which, unless it is another wirepath; stop it or choose another port. One that has ended \
+         may have left connections in TIME-WAIT (`ss -tan`), for a minute",
         .0.port(), .0.ip(), .0.port()
     )]
     PortTaken(SocketAddr),
@@ -66,6 +67,24 @@ pub enum StartError {
         /// Those of the kernel.
         kernel: RangeInclusive<u16>,
     },
+    /// A program of this host listens at one of the ports for connections to backends.
+    #[error(
+        "port {port} is listened at by another program of this host, and is one of {}-{} for \
+         connections to backends: `ss -tlnp sport = :{port}` shows which; stop it, or choose \
+         others with source_ports", ports.start(), ports.end()
+    )]
+    SourcePortTaken {
+        /// The port.
+        port: u16,
+        /// Those for connections to backends.
+        ports: RangeInclusive<u16>,
+    },
+    /// Nothing that is served could be the source of connections to a backend.
+    #[error(
+        "backend {0} cannot be reached: no address of its family is served from which to \
+         connect; serve one with --address"
+    )]
+    NoSource(IpAddr),
     /// A backend is out of reach for good.
     #[error(
         "backend {0} is an address of this host, whose own packets never reach an interface: \
@@ -130,6 +149,8 @@ impl StartError {
                 | Self::NoSuchCore { .. }
                 | Self::Workers { .. }
                 | Self::SourcePorts { .. }
+                | Self::SourcePortTaken { .. }
+                | Self::NoSource(_)
                 | Self::BackendIsHere(_)
                 | Self::Listener(_)
                 | Self::Device(

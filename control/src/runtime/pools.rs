@@ -85,8 +85,10 @@ impl ControlPlane {
         if pools.is_empty() {
             return Ok(numbers);
         }
-        self.claim_source_ports()?;
-        self.find_backends(&pools).await?;
+        self.check_pools(&pools).await?;
+        let ports = self.place.source_ports.clone();
+        self.steering.set_port_range(Some(ports))?;
+        self.keep_backends(&pools);
         for PoolOptions { name, settings } in pools {
             let Some(id) = numbers.find(&name) else {
                 continue;
@@ -103,11 +105,16 @@ impl ControlPlane {
         Ok(numbers)
     }
 
-    /// Has the segments of connections to backends come to us.
-    fn claim_source_ports(&self) -> Result<(), ListenError> {
-        let ports = &self.place.source_ports;
-        source_ports::check(ports, self.addresses())?;
-        Ok(self.steering.set_port_range(Some(ports.clone()))?)
+    /// Says whether these pools could be had, as far as that can be known beforehand.
+    ///
+    /// # Errors
+    /// As [`set_pools`](Self::set_pools).
+    pub async fn check_pools(&self, pools: &[PoolOptions]) -> Result<(), ListenError> {
+        if pools.is_empty() {
+            return Ok(());
+        }
+        source_ports::check(&self.place.source_ports, self.addresses())?;
+        self.find_backends(pools).await
     }
 
     /// Pools that are none of these get no more clients.
@@ -129,7 +136,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Changes what a backend may be given, until a reload says otherwise. Whether there is such a
+    /// Changes what a backend may be given, until the file says otherwise than now. Whether there is such a
     /// backend.
     ///
     /// # Errors

@@ -34,6 +34,12 @@ pub(super) fn check(
     if !is_shared(addresses) {
         return Ok(());
     }
+    if let Some(port) = listening().into_iter().find(|port| ports.contains(port)) {
+        return Err(StartError::SourcePortTaken {
+            port,
+            ports: ports.clone(),
+        });
+    }
     let settings = Path::new("/proc/sys/net/ipv4");
     let read = |name: &str| std::fs::read_to_string(settings.join(name)).unwrap_or_default();
     let kernel = read("ip_local_port_range");
@@ -56,6 +62,28 @@ pub(super) fn check(
         ports: ports.clone(),
         kernel: first..=last,
     })
+}
+
+/// Ports that sockets of the kernel listen at, in the network namespace of this thread.
+fn listening() -> Vec<u16> {
+    let table = |name: &str| {
+        let file = Path::new("/proc/thread-self/net").join(name);
+        std::fs::read_to_string(file).unwrap_or_default()
+    };
+    let tables = ["tcp", "tcp6"].map(table);
+    tables
+        .iter()
+        .flat_map(|table| table.lines().filter_map(listener))
+        .collect()
+}
+
+/// The port of a line of /proc/net/tcp, if it is of a socket that listens.
+fn listener(line: &str) -> Option<u16> {
+    const LISTEN: &str = "0A";
+    let mut words = line.split_whitespace().skip(1);
+    let (_, port) = words.next()?.rsplit_once(':')?;
+    let listens = words.nth(1)? == LISTEN;
+    listens.then(|| u16::from_str_radix(port, 16).ok())?
 }
 
 fn is_shared(addresses: &[LocalAddress]) -> bool {
@@ -89,6 +117,18 @@ mod tests {
         assert_eq!(
             choose(Some(&(5_000..=5_999)), &[local(false)]),
             5_000..=5_999
+        );
+    }
+
+    #[test]
+    fn who_listens_is_read_as_the_kernel_writes_it() {
+        let listens = "   0: 00000000:F03C 00000000:0000 0A 00000000:00000000 00:00000000 00000000";
+        let stays = "   1: 0100007F:F03C 0100007F:1F90 01 00000000:00000000 00:00000000 00000000";
+        assert_eq!(listener(listens), Some(61_500));
+        assert_eq!(listener(stays), None);
+        assert_eq!(
+            listener("  sl  local_address rem_address   st tx_queue rx_queue"),
+            None
         );
     }
 

@@ -10,6 +10,7 @@ use wirepath::netns::Network;
 use super::support::backends::{self, Backend, Manner, NOBODY};
 use super::support::client::{self, SHARED_V4};
 use super::support::file::File;
+use super::support::server::{run_to_end, server_command};
 use super::support::wait_until;
 use super::{FRONT, backend, file_of, is_reset, plain, pool, proxy, serve};
 
@@ -159,11 +160,19 @@ fn a_backend_of_this_host_and_ports_of_the_kernel_are_refused() {
     let here = SocketAddr::new(Network::SERVER_V6.into(), 80);
     let address = SHARED_V4.to_string();
     let to = here.to_string();
-    let arguments = ["--listen", "8080", "--to", &to, "--address", &address];
-    let command = super::support::server::server_command(&network.server, "proxy", &arguments);
-    let (code, said) = super::support::server::run_to_end(command);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("is an address of this host"), "{said}");
+    let own = client::OWNED_V6.to_string();
+    let v4_alone = ["--listen", "8080", "--to", &to, "--address", &address];
+    let both = [&v4_alone[..], &["--address", &own]].concat();
+    let wrong = [
+        (&v4_alone[..], "no address of its family is served"),
+        (&both[..], "is an address of this host"),
+    ];
+    for (arguments, words) in wrong {
+        let command = server_command(&network.server, "proxy", arguments);
+        let (code, said) = run_to_end(command);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
 
     let other = [SocketAddr::new(backends::address(0), 7)];
     let file = File::new(&format!(
@@ -171,8 +180,8 @@ fn a_backend_of_this_host_and_ports_of_the_kernel_are_refused() {
         file_of("", &plain(&other))
     ));
     let arguments = ["--config", file.path()];
-    let command = super::support::server::server_command(&network.server, "serve", &arguments);
-    let (code, said) = super::support::server::run_to_end(command);
+    let command = server_command(&network.server, "serve", &arguments);
+    let (code, said) = run_to_end(command);
     assert_eq!(code, Some(2), "{said}");
     assert!(
         said.contains("ip_local_reserved_ports=40000-50000"),

@@ -7,7 +7,8 @@ use wirepath_stack::app::Request;
 use wirepath_tcp::time::Instant;
 
 use super::backend::Failure;
-use super::pair::Stage;
+use super::pair::{Pair, Stage};
+use super::settings::PoolSettings;
 use super::{PairId, Proxy};
 
 /// How often pairs without a backend are looked at.
@@ -121,9 +122,7 @@ impl Proxy {
                 continue;
             };
             let pool = self.pools.get(pair.pool);
-            let limit = pool.map_or(Duration::ZERO, |pool| pool.settings.idle_timeout);
-            let heard = pair.heard[0].max(pair.heard[1]);
-            let is_over = limit > Duration::ZERO && now.since(heard) >= limit;
+            let is_over = pool.is_some_and(|pool| is_silent(now, pair, &pool.settings));
             if pair.stage == Stage::Relaying && is_over {
                 self.requests.push_back(Request::Abort(pair.front));
             }
@@ -132,4 +131,14 @@ impl Proxy {
         self.looks.idle_at = Some(now + LOOK_AT_IDLE);
         self.looks.look_by(now + LOOK_AT_IDLE);
     }
+}
+
+/// Whether nothing has come for too long: from either side, or from one. Who has closed says no more.
+fn is_silent(now: Instant, pair: &Pair, settings: &PoolSettings) -> bool {
+    let is_past =
+        |since: Instant, limit: Duration| limit > Duration::ZERO && now.since(since) >= limit;
+    let [client, backend] = pair.heard;
+    let mut sides = (0..2).filter(|&side| !pair.closed[side]);
+    is_past(client.max(backend), settings.idle_timeout)
+        || sides.any(|side| is_past(pair.heard[side], settings.silence[side]))
 }

@@ -65,8 +65,12 @@ impl Pool {
             let endpoint = backend.settings.endpoint;
             let at = known.iter().position(|it| it.settings.endpoint == endpoint);
             if let Some(at) = at {
-                let settings = backend.settings;
+                let mut settings = backend.settings;
                 backend = known.swap_remove(at);
+                if self.said(endpoint) == Some(settings.admin) {
+                    // What an operator has said since holds on.
+                    settings.admin = backend.settings.admin;
+                }
                 backend.settings = settings;
             }
             self.backends.push(backend);
@@ -83,7 +87,14 @@ impl Pool {
         self.settings = settings;
     }
 
-    /// Changes what a backend may be given, until other settings come. Whether it has it.
+    /// What the settings say that a backend may be given.
+    fn said(&self, endpoint: Endpoint) -> Option<Admin> {
+        let mut backends = self.settings.backends.iter();
+        let backend = backends.find(|it| it.endpoint == endpoint);
+        backend.map(|backend| backend.admin)
+    }
+
+    /// Changes what a backend may be given, until settings come that say otherwise than now. Whether it has it.
     pub(super) fn set_admin(&mut self, endpoint: Endpoint, admin: Admin) -> bool {
         let mut backends = self.backends.iter_mut();
         let backend = backends.find(|it| it.settings.endpoint == endpoint);

@@ -117,6 +117,13 @@ impl Proxy {
             return socket.shutdown();
         };
         pair.closed[side as usize] = true;
+        if pair.stage == Stage::Greeted {
+            // The header cannot come any more.
+            if let Some((_, id)) = seat.place() {
+                self.refuse(id);
+            }
+            return;
+        }
         // A backend that is still to be opened is told then.
         if !pair.waits() && socket.with_partner(|it| it.shutdown()).is_none() {
             socket.shutdown();
@@ -140,7 +147,8 @@ impl Proxy {
             // Of an attempt that was given up.
             return;
         }
-        if side == Side::Back && pair.stage == Stage::Opening {
+        let client_is_there = pair.reasons[Side::Front as usize].is_none();
+        if side == Side::Back && pair.stage == Stage::Opening && client_is_there {
             return self.fail_attempt(now, id, Some(failure_of(reason)));
         }
         pair.reasons[side as usize] = Some(reason);

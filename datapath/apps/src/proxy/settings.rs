@@ -34,6 +34,9 @@ pub struct PoolSettings {
     pub retries: u8,
     /// How long neither side may send before both are reset; zero for ever.
     pub idle_timeout: Duration,
+    /// How long the client, and how long the backend, may send nothing, whatever the other does;
+    /// zero for ever.
+    pub silence: [Duration; 2],
     /// What a client gets when there is no backend for it.
     pub refusal: Refusal,
     /// Clients that may wait for a backend to have room.
@@ -67,6 +70,7 @@ impl Default for PoolSettings {
             attempt_timeout: Duration::from_secs(3),
             retries: 2,
             idle_timeout: Duration::from_secs(600),
+            silence: [Duration::ZERO; 2],
             refusal: Refusal::default(),
             queue: 1_000,
             max_connections: 0,

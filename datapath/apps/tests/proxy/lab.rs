@@ -117,6 +117,12 @@ impl Lab {
         self.turn();
     }
 
+    pub(crate) fn set_admin(&mut self, number: u8, admin: Admin) {
+        let proxy = self.worker.app_mut().proxy_mut();
+        assert!(proxy.set_admin(self.now, (POOL, at(number)), admin));
+        self.turn();
+    }
+
     pub(crate) fn report(&self) -> PoolReport {
         let proxy = self.worker.app().proxy();
         proxy.report(self.now, POOL).expect("it has the pool")

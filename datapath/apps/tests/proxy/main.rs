@@ -106,6 +106,50 @@ fn a_client_that_has_waited_for_too_long_is_no_backends_fault() {
 }
 
 #[test]
+fn a_client_that_resets_while_a_backend_is_asked_leaves_nothing_and_blames_nobody() {
+    let settings = PoolSettings {
+        ejection: Ejection {
+            failures: 1,
+            first: Duration::from_secs(1),
+            most: Duration::from_secs(1),
+        },
+        ..pool(&[backend(0, 0), backend(1, 0)])
+    };
+    let mut lab = Lab::new(settings, PORTS);
+    for port in 4_000..4_010 {
+        let client = lab.client(port);
+        let mut server = lab.asked_one();
+        lab.reset(&client);
+        lab.accept(&mut server);
+        assert!(server.has_rst, "nobody wants it any more");
+    }
+    assert_eq!(lab.asked().len(), 0);
+    for number in 0..2 {
+        let report = lab.backend(number);
+        assert_eq!((report.held, report.tally.timed_out), (0, 0));
+        assert_eq!(report.standing, Standing::Up);
+    }
+    assert_eq!(
+        (lab.report().clients, lab.report().refusals.timed_out),
+        (0, 0)
+    );
+}
+
+#[test]
+fn what_an_operator_says_holds_until_the_settings_say_otherwise() {
+    let mut lab = Lab::new(pool(&[backend(0, 0)]), PORTS);
+    lab.set_admin(0, Admin::Drain);
+    lab.set_pool(pool(&[backend(0, 5)]));
+    assert_eq!(lab.backend(0).standing, Standing::Draining);
+    let mut disabled = backend(0, 5);
+    disabled.admin = Admin::Disabled;
+    lab.set_pool(pool(&[disabled]));
+    assert_eq!(lab.backend(0).standing, Standing::Disabled);
+    lab.set_pool(pool(&[backend(0, 5)]));
+    assert_eq!(lab.backend(0).standing, Standing::Up);
+}
+
+#[test]
 fn a_late_attempt_goes_on_at_another_backend() {
     let settings = PoolSettings {
         attempt_timeout: Duration::from_millis(200),
@@ -189,6 +233,31 @@ fn who_waits_is_served_when_a_backend_comes() {
     assert_eq!(lab.backend(1).standing, Standing::Up);
     assert_eq!(lab.report().queued, 0);
     assert_eq!(lab.backend(1).held, 1);
+}
+
+#[test]
+fn who_is_silent_for_too_long_is_reset_with_its_partner() {
+    let settings = PoolSettings {
+        silence: [Duration::ZERO, Duration::from_secs(2)],
+        ..pool(&[backend(0, 0)])
+    };
+    let mut lab = Lab::new(settings, PORTS);
+    let mut client = lab.client(4_000);
+    let mut server = lab.asked_one();
+    lab.accept(&mut server);
+    for _ in 0..3 {
+        lab.pass(1_000);
+        lab.send(&mut server, b"still here");
+    }
+    lab.hear(&mut client);
+    assert!(!client.has_rst, "the client may be silent");
+    for _ in 0..3 {
+        lab.pass(1_000);
+        lab.send(&mut client, b"and you?");
+    }
+    lab.hear(&mut server);
+    assert!(client.has_rst && server.has_rst);
+    assert_eq!((lab.report().clients, lab.backend(0).held), (0, 0));
 }
 
 #[test]
