@@ -136,8 +136,8 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Changes what a backend may be given, until the file says otherwise than now. Whether there is such a
-    /// backend.
+    /// Changes what a backend may be given, until the file says otherwise than now. Whether there
+    /// is such a backend.
     ///
     /// # Errors
     /// A worker did not answer.

@@ -133,7 +133,8 @@ impl Proxy {
     }
 }
 
-/// Whether nothing has come for too long: from either side, or from one. Who has closed says no more.
+/// Whether nothing has come for too long: from either side, or from one. Who has closed says no
+/// more.
 fn is_silent(now: Instant, pair: &Pair, settings: &PoolSettings) -> bool {
     let is_past =
         |since: Instant, limit: Duration| limit > Duration::ZERO && now.since(since) >= limit;

@@ -94,7 +94,8 @@ impl Pool {
         backend.map(|backend| backend.admin)
     }
 
-    /// Changes what a backend may be given, until settings come that say otherwise than now. Whether it has it.
+    /// Changes what a backend may be given, until settings come that say otherwise than now.
+    /// Whether it has it.
     pub(super) fn set_admin(&mut self, endpoint: Endpoint, admin: Admin) -> bool {
         let mut backends = self.backends.iter_mut();
         let backend = backends.find(|it| it.settings.endpoint == endpoint);
