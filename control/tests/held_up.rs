@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use wirepath::api::Stats;
 use wirepath::netns::{Link, Network};
 use wirepath::runtime::{
-    Access, ControlPlane, Idle, ListenerOptions, ListenerSettings, Runtime, ServerOptions,
+    Access, ControlPlane, Idle, InterfaceOptions, ListenerOptions, ListenerSettings, Runtime,
+    ServerOptions,
 };
 use wirepath_apps::Service;
 use wirepath_stack::limits::Capacity;
@@ -35,8 +36,11 @@ fn options() -> ServerOptions {
         ..Config::default()
     };
     ServerOptions {
-        interface: Network::SERVER_INTERFACE.to_owned(),
-        addresses: Vec::new(),
+        interfaces: vec![InterfaceOptions {
+            name: Network::SERVER_INTERFACE.to_owned(),
+            addresses: Vec::new(),
+            queues: Vec::new(),
+        }],
         listeners: vec![ListenerOptions {
             address: None,
             port: 7,
@@ -50,7 +54,6 @@ fn options() -> ServerOptions {
         source_ports: None,
         mode: None,
         device: Options::default(),
-        queues: Vec::new(),
         workers: Some(WORKERS),
         cores: Vec::new(),
         idle: Idle::Adaptive,

@@ -117,7 +117,7 @@ fn listeners(tokio: &Tokio, plane: &ControlPlane) -> (usize, usize, Vec<usize>) 
         tokio.block_on(count).unwrap()
     };
     let of_workers = plane.workers().iter().map(count).collect();
-    (known, plane.steering().listener_count(), of_workers)
+    (known, plane.claimed_endpoints(), of_workers)
 }
 
 #[test]

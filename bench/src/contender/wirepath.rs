@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use wirepath::netns::Network;
 use wirepath::runtime::{
-    Access, Idle, ListenerOptions, ListenerSettings, PoolOptions, Runtime, ServerOptions,
+    Access, Idle, InterfaceOptions, ListenerOptions, ListenerSettings, PoolOptions, Runtime,
+    ServerOptions,
 };
 use wirepath_apps::Role;
 use wirepath_bpf::Mode;
@@ -72,8 +73,11 @@ impl WirepathServer {
         builder.worker_threads(1).enable_all();
         let (role, tcp) = (settings.role, settings.tcp);
         let options = ServerOptions {
-            interface: Network::SERVER_INTERFACE.to_owned(),
-            addresses: vec![Network::SERVER_V4.into()],
+            interfaces: vec![InterfaceOptions {
+                name: Network::SERVER_INTERFACE.to_owned(),
+                addresses: vec![Network::SERVER_V4.into()],
+                queues: Vec::new(),
+            }],
             listeners: vec![ListenerOptions {
                 address: None,
                 port: settings.port,
@@ -87,7 +91,6 @@ impl WirepathServer {
             source_ports: None,
             mode: None,
             device: Options::default(),
-            queues: Vec::new(),
             workers: None,
             cores: settings.core.into_iter().collect(),
             idle: settings.idle,

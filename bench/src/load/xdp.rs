@@ -166,18 +166,11 @@ fn config(addresses: &[IpAddr], connections: usize) -> anyhow::Result<WorkerConf
     Ok(WorkerConfig {
         capacity,
         secret: Secret::new(key),
-        addresses: addresses.iter().map(owned).collect(),
+        addresses: addresses.iter().copied().map(LocalAddress::owned).collect(),
         checksums: ChecksumPolicy::Whole,
         hop_limit: HOP_LIMIT,
         source_ports: PORTS,
     })
-}
-
-const fn owned(address: &IpAddr) -> LocalAddress {
-    LocalAddress {
-        address: *address,
-        owned: true,
-    }
 }
 
 fn tcp() -> Config {

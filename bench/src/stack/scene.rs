@@ -65,10 +65,7 @@ impl Scene {
                 blocks: 4_096 + 2 * connections,
             },
             secret: Secret::new([9; 16]),
-            addresses: vec![LocalAddress {
-                address: ADDRESS.into(),
-                owned: true,
-            }],
+            addresses: vec![LocalAddress::owned(ADDRESS.into())],
             checksums: ChecksumPolicy::Whole,
             hop_limit: 64,
             source_ports: SOURCE_PORTS,

@@ -77,8 +77,8 @@ pub struct BackendStats {
 /// What one worker has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerStats {
-    /// The queues that it owns.
-    pub queues: Vec<u32>,
+    /// The queues that it owns, by number; those of a second interface as `eth1:0`.
+    pub queues: Vec<String>,
     /// Whole connections now.
     pub open: usize,
     /// Connections established since it started.
@@ -123,9 +123,11 @@ pub struct Quantiles {
 }
 
 /// What one queue has carried.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueStats {
-    /// Its number.
+    /// The interface that it is of.
+    pub interface: String,
+    /// Its number there.
     pub queue: u32,
     /// Frames received.
     pub frames_in: u64,
@@ -198,7 +200,11 @@ impl From<&WorkerReport> for WorkerStats {
     fn from(worker: &WorkerReport) -> Self {
         let (counters, meter) = (&worker.snapshot.counters, &worker.meter);
         Self {
-            queues: worker.queues.iter().map(|queue| queue.queue).collect(),
+            queues: worker
+                .queues
+                .iter()
+                .map(|it| it.queue.to_string())
+                .collect(),
             open: worker.snapshot.holdings.open,
             opened: counters.opened,
             handed_over: counters.handed_over,
@@ -232,7 +238,8 @@ impl From<&QueueReport> for QueueStats {
     fn from(report: &QueueReport) -> Self {
         let (traffic, kernel) = (&report.traffic, &report.kernel);
         Self {
-            queue: report.queue,
+            interface: report.queue.interface.to_string(),
+            queue: report.queue.number,
             frames_in: traffic.frames_in,
             bytes_in: traffic.bytes_in,
             batches_in: traffic.batches_in,

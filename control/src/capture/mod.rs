@@ -224,7 +224,7 @@ impl Capture {
         let (plane, filter) = (Arc::clone(&self.captures.plane), options.filter.text());
         for worker in plane.workers() {
             for queue in worker.queues() {
-                let name = format!("{} queue {queue}", plane.interface());
+                let name = format!("{} queue {}", queue.interface, queue.number);
                 let (ethernet, name) = (DataLink::ETHERNET, (name.as_str(), filter));
                 self.pcapng.interface(ethernet, name, options.snaplen)?;
             }

@@ -1,6 +1,7 @@
 //! `wirepath config`: looks at configuration files.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use wirepath_apps::Service;
@@ -8,7 +9,7 @@ use wirepath_xdp::Interface;
 
 use super::Failure;
 use super::servers::print;
-use crate::config::{Configuration, ListenerEntry, Source};
+use crate::config::{Back, Configuration, ListenerEntry, Source};
 
 /// What `config` can be told.
 #[derive(Debug, clap::Args)]
@@ -62,21 +63,28 @@ fn to(configuration: &Configuration, listener: &ListenerEntry) -> String {
 
 /// What a server would do.
 fn summary(configuration: &Configuration) -> String {
-    let addresses: Vec<_> = configuration
-        .addresses
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let addresses = match addresses.is_empty() {
-        true => "all addresses".to_owned(),
-        false => addresses.join(", "),
-    };
-    let mut text = format!("would serve {addresses} of {}\n", configuration.interface);
+    let front = &configuration.interface;
+    let mut text = format!(
+        "would serve {} of {front}\n",
+        list(&configuration.addresses)
+    );
+    if let Some(Back {
+        interface,
+        addresses,
+        ..
+    }) = &configuration.back
+    {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "would reach backends by {interface} too, from {}",
+            list(addresses)
+        );
+    }
     for listener in &configuration.listeners {
         let service = Option::<Service>::from(listener.service).map_or("proxy", Service::name);
         let place = listener.place();
         let place = place.as_ref().map_or_else(String::new, ToString::to_string);
-        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "would serve {service} at {place}{}",
@@ -86,9 +94,20 @@ fn summary(configuration: &Configuration) -> String {
     if configuration.listeners.is_empty() {
         text.push_str("would listen nowhere: there is no [[listener]]\n");
     }
-    // The file may be for another machine.
-    if let Err(error) = Interface::find(&configuration.interface) {
-        let _ = writeln!(text, "but not on this machine as it is: {error}");
+    let back = configuration.back.iter().map(|back| &back.interface);
+    for name in std::iter::once(front).chain(back) {
+        // The file may be for another machine.
+        if let Err(error) = Interface::find(name) {
+            let _ = writeln!(text, "but not on this machine as it is: {error}");
+        }
     }
     text
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    let named: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    match named.is_empty() {
+        true => "all addresses".to_owned(),
+        false => named.join(", "),
+    }
 }

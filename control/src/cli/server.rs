@@ -286,7 +286,7 @@ async fn announce(runtime: &Runtime, control: &ControlSocket) -> anyhow::Result<
     }
     for listener in listeners {
         let (endpoint, service) = (listener.endpoint, listener.role.name());
-        let interface = plane.interface();
+        let interface = plane.interface_of(endpoint.ip()).unwrap_or_default();
         let _ = writeln!(out, "{service} at {endpoint} on {interface}{mode}");
     }
     let _ = writeln!(out, "control socket {}", control.path().display());

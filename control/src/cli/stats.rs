@@ -136,14 +136,13 @@ fn workers(text: &mut String, workers: &[WorkerStats]) {
     );
     for (number, worker) in workers.iter().enumerate() {
         let sum = |get: fn(&QueueStats) -> u64| worker.traffic.iter().map(get).sum::<u64>();
-        let queues: Vec<_> = worker.queues.iter().map(u32::to_string).collect();
         let time = (worker.busy_us + worker.idle_us).max(1);
         let batches = sum(|queue| queue.batches_in).max(1);
         let frames = sum(|queue| queue.frames_in);
         let _ = writeln!(
             text,
             "{number:<6} {:<8} {:>4.1}% {:>8} {frames:>12} {:>15} {:>12} {:>15} {:>5.1} {:>10}",
-            queues.join(","),
+            worker.queues.join(","),
             worker.busy_us as f64 * 100.0 / time as f64,
             worker.open,
             sum(|queue| queue.bytes_in),

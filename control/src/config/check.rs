@@ -1,5 +1,7 @@
 //! What only a whole configuration shows to be wrong.
 
+use std::net::IpAddr;
+
 use wirepath_wire::ip;
 
 use super::choices::ServiceChoice;
@@ -23,7 +25,7 @@ fn flaw(key: impl Into<String>, problem: impl Into<String>) -> Option<Flaw> {
 type Check = fn(&Configuration) -> Option<Flaw>;
 
 const CHECKS: [Check; 9] = [
-    interface,
+    interfaces,
     addresses,
     device,
     pools,
@@ -38,33 +40,50 @@ pub(super) fn first_flaw(configuration: &Configuration) -> Option<Flaw> {
     CHECKS.iter().find_map(|check| check(configuration))
 }
 
-fn interface(configuration: &Configuration) -> Option<Flaw> {
+fn interfaces(configuration: &Configuration) -> Option<Flaw> {
+    let front = &configuration.interface;
+    if let Some(flaw) = interface("interface", front) {
+        return Some(flaw);
+    }
+    let back = &configuration.back.as_ref()?.interface;
+    interface("back.interface", back).or_else(|| {
+        let same = back == front;
+        let problem = format!("{back:?} is the interface that is served in front already");
+        same.then(|| flaw("back.interface", problem))?
+    })
+}
+
+fn interface(key: &str, name: &str) -> Option<Flaw> {
     // IFNAMSIZ of the kernel, without the NUL.
-    match configuration.interface.len() {
+    match name.len() {
         0 => flaw(
-            "interface",
+            key,
             "is missing, must name a network interface, such as \"eth0\"",
         ),
         1..=15 => None,
-        _ => flaw(
-            "interface",
-            "is too long, must be a name of at most 15 bytes",
-        ),
+        _ => flaw(key, "is too long, must be a name of at most 15 bytes"),
     }
 }
 
 fn addresses(configuration: &Configuration) -> Option<Flaw> {
-    let addresses = &configuration.addresses;
-    addresses.iter().enumerate().find_map(|(nth, address)| {
-        let key = format!("addresses[{nth}]");
+    let front = configuration.addresses.iter().enumerate();
+    let front = front.map(|(nth, address)| (format!("addresses[{nth}]"), address));
+    let back = configuration.back.iter().flat_map(|back| &back.addresses);
+    let back = back.enumerate();
+    let back = back.map(|(nth, address)| (format!("back.addresses[{nth}]"), address));
+    let mut seen = Vec::new();
+    front.chain(back).find_map(|(key, address)| {
         if !ip::is_unicast(*address) {
             return flaw(
                 key,
                 format!("{address} names no single host, must be unicast"),
             );
         }
-        let twice = addresses[..nth].contains(address);
-        twice.then(|| flaw(key, format!("{address} is there already")))?
+        if seen.contains(&address) {
+            return flaw(key, format!("{address} is there already"));
+        }
+        seen.push(address);
+        None
     })
 }
 
@@ -113,12 +132,8 @@ fn source_address(configuration: &Configuration, nth: usize) -> Option<Flaw> {
     let pool = &configuration.pools[nth];
     let address = pool.source_address?;
     let key = format!("pool[{nth}].source_address");
-    let served = &configuration.addresses;
-    if !served.is_empty() && !served.contains(&address) {
-        return flaw(
-            key,
-            format!("{address} is not served, must be one of addresses"),
-        );
+    if let Some(problem) = not_served(configuration, address) {
+        return flaw(key, problem);
     }
     let mut backends = pool.backends.iter().map(|backend| backend.address);
     let other = backends.find(|backend| backend.is_ipv4() != address.is_ipv4())?;
@@ -141,7 +156,9 @@ fn backends(configuration: &Configuration) -> Option<Flaw> {
             if !ip::is_unicast(address.ip()) || address.port() == 0 {
                 return flaw(key, format!("{address} is no single host's port"));
             }
-            if configuration.addresses.contains(&address.ip()) {
+            let back = configuration.back.iter().flat_map(|back| &back.addresses);
+            let mut served = configuration.addresses.iter().chain(back);
+            if served.any(|served| *served == address.ip()) {
                 return flaw(
                     key,
                     format!("{address} is served here, must be another host's"),
@@ -216,12 +233,17 @@ fn networks(configuration: &Configuration) -> Option<Flaw> {
 }
 
 fn addresses_of_listeners(configuration: &Configuration) -> Option<Flaw> {
-    let served = &configuration.addresses;
     let mut listeners = configuration.listeners.iter().enumerate();
     listeners.find_map(|(nth, listener)| {
         let address = listener.place()?.address?;
-        let is_served = served.is_empty() || served.contains(&address);
-        let problem = format!("{address} is not served, must be one of addresses");
-        (!is_served).then(|| flaw(format!("listener[{nth}].listen"), problem))?
+        let problem = not_served(configuration, address)?;
+        flaw(format!("listener[{nth}].listen"), problem)
     })
+}
+
+/// What is wrong with an address that must be served.
+fn not_served(configuration: &Configuration, address: IpAddr) -> Option<String> {
+    let served = configuration.named_addresses()?;
+    let problem = format!("{address} is not served, must be one of addresses");
+    (!served.contains(&address)).then_some(problem)
 }

@@ -17,7 +17,8 @@ use super::setting::{All, Any, Auto, Count, Numbers, Or, Period, PortRange, Size
 use super::tcp::{TcpSettings, server_defaults};
 use super::{check, place};
 use crate::runtime::{
-    Access, ListenerOptions, ListenerSettings, PoolNumbers, PoolOptions, ServerOptions,
+    Access, InterfaceOptions, ListenerOptions, ListenerSettings, PoolNumbers, PoolOptions,
+    ServerOptions,
 };
 
 /// How long connections get to close in peace when the server stops, up to an hour.
@@ -58,6 +59,8 @@ pub struct Configuration {
     pub access_log: Option<PathBuf>,
     pub drain: Drain,
     pub source_ports: Or<PortRange, Auto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back: Option<Back>,
     pub limits: Limits,
     pub device: Device,
     pub tcp: TcpSettings,
@@ -65,6 +68,16 @@ pub struct Configuration {
     pub listeners: Vec<ListenerEntry>,
     #[serde(rename = "pool", skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<PoolEntry>,
+}
+
+/// `[back]`: another interface, by which backends are reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
+pub struct Back {
+    pub interface: String,
+    pub addresses: Vec<IpAddr>,
+    pub queues: Queues,
 }
 
 /// `[limits]`: how much a worker may hold.
@@ -107,6 +120,7 @@ impl Default for Configuration {
             access_log: None,
             drain: Period(wirepath_tcp::time::Millis(3_000)),
             source_ports: Or::default(),
+            back: None,
             limits: Limits::default(),
             device: Device::default(),
             tcp: TcpSettings::default(),
@@ -114,6 +128,12 @@ impl Default for Configuration {
             pools: Vec::new(),
         }
     }
+}
+
+/// The numbers that are named, if any are.
+fn numbers<T: From<u16>>(named: &Option<Numbers>) -> Vec<T> {
+    let named = named.iter().flat_map(|numbers| &numbers.0);
+    named.map(|&number| number.into()).collect()
 }
 
 impl Default for Limits {
@@ -202,11 +222,9 @@ impl Configuration {
     /// What the runtime is started with.
     #[must_use]
     pub fn options(&self) -> ServerOptions {
-        let numbers = |numbers: &Option<Numbers>| numbers.clone().map_or_else(Vec::new, |n| n.0);
         let (limits, device, pools) = (&self.limits, &self.device, self.pools());
         ServerOptions {
-            interface: self.interface.clone(),
-            addresses: self.addresses.clone(),
+            interfaces: self.interfaces(),
             listeners: self.listeners(&PoolNumbers::of(&pools)),
             pools,
             source_ports: self.source_ports.0.map(|range| range.0..=range.1),
@@ -220,12 +238,8 @@ impl Configuration {
                 busy_poll: self.busy_poll.into(),
                 ..Options::default()
             },
-            queues: numbers(&self.queues.0).into_iter().map(u32::from).collect(),
             workers: self.workers.0.map(|count| count.0 as usize),
-            cores: numbers(&self.cores.0)
-                .into_iter()
-                .map(usize::from)
-                .collect(),
+            cores: numbers(&self.cores.0),
             idle: self.idle.into(),
             tcp: self.tcp(),
             capacity: Capacity {
@@ -236,6 +250,28 @@ impl Configuration {
             },
             checksums: self.rx_checksum.into(),
         }
+    }
+
+    /// The interface that is served first, and that of backends.
+    fn interfaces(&self) -> Vec<InterfaceOptions> {
+        let front = (&self.interface, &self.addresses, &self.queues);
+        let back = self.back.iter();
+        let back = back.map(|back| (&back.interface, &back.addresses, &back.queues));
+        let options =
+            |(name, addresses, queues): (&String, &Vec<IpAddr>, &Queues)| InterfaceOptions {
+                name: name.clone(),
+                addresses: addresses.clone(),
+                queues: numbers(&queues.0),
+            };
+        std::iter::once(front).chain(back).map(options).collect()
+    }
+
+    /// The addresses that are named; `None` where an interface is served with all it has.
+    pub(super) fn named_addresses(&self) -> Option<Vec<IpAddr>> {
+        let back = self.back.iter().map(|back| &back.addresses);
+        let lists: Vec<_> = std::iter::once(&self.addresses).chain(back).collect();
+        let named = lists.iter().all(|list| !list.is_empty());
+        named.then(|| lists.into_iter().flatten().copied().collect())
     }
 
     /// The same with every setting said.

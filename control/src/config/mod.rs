@@ -22,7 +22,7 @@ pub use choices::{
 };
 pub use diff::{Diff, ListenerDiff, ListenerName, SettingChange};
 pub use error::ConfigError;
-pub use file::{Configuration, Cores, Device, Drain, Limit, Limits, Queues, Workers};
+pub use file::{Back, Configuration, Cores, Device, Drain, Limit, Limits, Queues, Workers};
 pub use listener::{ListenerEntry, Place};
 pub use pool::{BackendEntry, CheckEntry, PoolEntry};
 pub use reload::{ReloadError, Reloader, Source, SourceError};

@@ -43,12 +43,13 @@ fn the_example_says_every_setting_and_its_default() {
         control: example.control.clone(),
         metrics: example.metrics,
         access_log: example.access_log.clone(),
+        back: example.back.clone(),
         ..Configuration::default()
     };
     let all: toml::Table = default.effective().to_toml().unwrap().parse().unwrap();
     assert_eq!(keys("", &said), keys("", &all));
     for (key, value) in &said {
-        if !["interface", "addresses", "listener", "pool"].contains(&key.as_str()) {
+        if !["interface", "addresses", "back", "listener", "pool"].contains(&key.as_str()) {
             assert_eq!(value, &all[key], "{key}");
         }
     }
@@ -158,6 +159,19 @@ fn what_only_the_whole_shows_is_told_with_line_and_key() {
     refused(
         "interface = \"eth0\"\naddresses = [\"10.0.0.1\",\n  \"224.0.0.1\"]\n",
         "a.toml:3:3: addresses[1]: 224.0.0.1 names no single host, must be unicast",
+    );
+    refused(
+        "interface = \"eth0\"\n[back]\ninterface = \"eth0\"\n",
+        "a.toml:3:1: back.interface: \"eth0\" is the interface that is served in front already",
+    );
+    refused(
+        "interface = \"eth0\"\n[back]\nqueues = \"0\"\n",
+        "a.toml:2:2: back.interface: is missing, must name a network interface",
+    );
+    refused(
+        "interface = \"eth0\"\naddresses = [\"10.0.0.1\"]\n\
+            [back]\ninterface = \"eth1\"\naddresses = [\"10.0.0.1\"]\n",
+        "a.toml:5:1: back.addresses[0]: 10.0.0.1 is there already",
     );
     refused(
         "interface = \"eth0\"\n[device]\nring_size = 1000\n",

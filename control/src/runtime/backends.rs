@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use rtnetlink::Handle;
 use tokio::sync::Notify;
+use wirepath_apps::proxy::PoolSettings;
+use wirepath_stack::link::{InterfaceId, LocalAddress};
 use wirepath_wire::ethernet::MacAddr;
 
 use super::mailbox::Served;
@@ -33,33 +35,71 @@ impl Backends {
 }
 
 impl ControlPlane {
-    /// Looks for the hosts of backends, which must be others.
+    /// Looks for the hosts of backends, which must be others, and for who may connect to them.
     pub(super) async fn find_backends(&self, pools: &[PoolOptions]) -> Result<(), ListenError> {
-        let hosts = hosts(pools);
-        for &host in &hosts {
-            let mut served = self.addresses().iter().map(|local| local.address);
-            if !served.any(|address| address.is_ipv4() == host.is_ipv4()) {
-                return Err(StartError::NoSource(host).into());
-            }
-        }
         let (connection, handle, _) = rtnetlink::new_connection().map_err(netlink_socket)?;
         let connection = tokio::spawn(connection);
-        let mut here = None;
-        for &host in &hosts {
-            let hop = next_hop::find(&handle, self.place.index, host).await;
-            match hop.map_err(|source| self.netlink_error(source))? {
-                NextHop::Here => here = here.or(Some(host)),
-                NextHop::Elsewhere => tracing::warn!(
-                    "the kernel does not reach backend {host} by {}: it is looked for on the link",
-                    self.interface()
-                ),
-                NextHop::Neighbor(_) => {}
-            }
+        let mut found = Ok(());
+        for host in hosts(pools) {
+            let looked = self.find_backend(&handle, pools, host).await;
+            found = found.and(looked);
         }
         connection.abort();
-        match here {
-            Some(host) => Err(StartError::BackendIsHere(host).into()),
+        Ok(found?)
+    }
+
+    async fn find_backend(
+        &self,
+        handle: &Handle,
+        pools: &[PoolOptions],
+        host: IpAddr,
+    ) -> Result<(), StartError> {
+        let hop = next_hop::find(handle, &self.site.indexes(), host).await;
+        match hop.map_err(|source| self.netlink_error(source))? {
+            NextHop::Here => Err(StartError::BackendIsHere(host)),
+            NextHop::Neighbor(interface, _) => self.check_source(pools, host, Some(interface)),
+            NextHop::Elsewhere => {
+                tracing::warn!(
+                    "the kernel does not reach backend {host} by {}: it is looked for on the link",
+                    self.site.names()
+                );
+                self.check_source(pools, host, None)
+            }
+        }
+    }
+
+    /// Says whether something is served that connections to a backend can come from: there, where
+    /// it is known by which interface it is reached.
+    fn check_source(
+        &self,
+        pools: &[PoolOptions],
+        host: IpAddr,
+        interface: Option<InterfaceId>,
+    ) -> Result<(), StartError> {
+        let suits = |local: &&LocalAddress| {
+            let is_there = interface.is_none_or(|interface| local.interface == interface);
+            is_there && local.address.is_ipv4() == host.is_ipv4()
+        };
+        let sources = self.addresses().iter().filter(suits);
+        let sources: Vec<IpAddr> = sources.map(|local| local.address).collect();
+        let by = || match interface {
+            Some(id) => self.site.place(id).interface.to_string(),
+            None => self.site.names(),
+        };
+        if sources.is_empty() {
+            let interface = by();
+            return Err(StartError::NoSource { host, interface });
+        }
+        let settings = pools.iter().map(|pool| &pool.settings);
+        let mut of_host = settings.filter(|pool| has_host(pool, host));
+        let wrong = of_host.find_map(|pool| pool.local.filter(|it| !sources.contains(it)));
+        match wrong {
             None => Ok(()),
+            Some(address) => Err(StartError::OtherSource {
+                host,
+                address,
+                interface: by(),
+            }),
         }
     }
 
@@ -112,16 +152,16 @@ impl ControlPlane {
         if hosts.is_empty() {
             return;
         }
-        let found = next_hop::stations(handle, self.place.index, &hosts).await;
-        let found: Arc<[(IpAddr, MacAddr)]> = match found {
+        let found = next_hop::stations(handle, &self.site.indexes(), &hosts).await;
+        let found: Arc<[(InterfaceId, IpAddr, MacAddr)]> = match found {
             Ok(found) => found.into(),
             Err(error) => return tracing::debug!(%error, "cannot ask the kernel for next hops"),
         };
         for worker in &self.workers {
             let found = Arc::clone(&found);
             let learn = move |_, worker: &mut Served| {
-                for &(host, station) in found.iter() {
-                    worker.learn_neighbor(host, station);
+                for &(interface, host, station) in found.iter() {
+                    worker.learn_neighbor(interface, host, station);
                 }
             };
             if let Err(error) = worker.ask(learn).await {
@@ -129,7 +169,7 @@ impl ControlPlane {
             }
         }
         self.backends.with(|stations| {
-            for (host, station) in found.iter() {
+            for (_, host, station) in found.iter() {
                 if let Some(known) = stations.get_mut(host) {
                     *known = Some(*station);
                 }
@@ -139,10 +179,15 @@ impl ControlPlane {
 
     fn netlink_error(&self, source: rtnetlink::Error) -> StartError {
         StartError::Netlink {
-            interface: self.interface().to_owned(),
+            interface: self.site.names(),
             source,
         }
     }
+}
+
+fn has_host(pool: &PoolSettings, host: IpAddr) -> bool {
+    let mut backends = pool.backends.iter();
+    backends.any(|backend| backend.endpoint.address == host)
 }
 
 fn hosts(pools: &[PoolOptions]) -> BTreeSet<IpAddr> {

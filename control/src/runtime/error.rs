@@ -81,10 +81,28 @@ pub enum StartError {
     },
     /// Nothing that is served could be the source of connections to a backend.
     #[error(
-        "backend {0} cannot be reached: no address of its family is served from which to \
-         connect; serve one with --address"
+        "backend {host} cannot be reached: no address of its family is served on {interface} from \
+         which to connect; give the interface one, or serve one with addresses"
     )]
-    NoSource(IpAddr),
+    NoSource {
+        /// The address of the backend.
+        host: IpAddr,
+        /// The interface that leads there.
+        interface: String,
+    },
+    /// The source that a pool names is on another interface than its backends.
+    #[error(
+        "backend {host} is reached by {interface}, where source_address {address} is not served; \
+         name one that is there, or none"
+    )]
+    OtherSource {
+        /// The address of the backend.
+        host: IpAddr,
+        /// The source.
+        address: IpAddr,
+        /// The interface that leads there.
+        interface: String,
+    },
     /// A backend is out of reach for good.
     #[error(
         "backend {0} is an address of this host, whose own packets never reach an interface: \
@@ -150,7 +168,8 @@ impl StartError {
                 | Self::Workers { .. }
                 | Self::SourcePorts { .. }
                 | Self::SourcePortTaken { .. }
-                | Self::NoSource(_)
+                | Self::NoSource { .. }
+                | Self::OtherSource { .. }
                 | Self::BackendIsHere(_)
                 | Self::Listener(_)
                 | Self::Device(

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use crossbeam::queue::ArrayQueue;
 use crossbeam::utils::CachePadded;
+use wirepath_stack::link::InterfaceId;
 use wirepath_stack::peers::{Claim, Peers, WorkerId};
 use wirepath_xdp::Waker;
 
@@ -15,6 +16,7 @@ const WAITING: usize = 512;
 
 /// A copy of a frame.
 struct Parcel {
+    from: InterfaceId,
     bytes: Box<[u8]>,
     len: usize,
 }
@@ -72,7 +74,7 @@ impl Room {
     }
 
     /// Copies `frame` here. Whether there was room.
-    fn bring(&self, frame: &[u8]) -> bool {
+    fn bring(&self, from: InterfaceId, frame: &[u8]) -> bool {
         let Some(mut bytes) = self.empty.pop() else {
             return false;
         };
@@ -83,7 +85,7 @@ impl Room {
         };
         target.copy_from_slice(frame);
         // There are no more parcels than places.
-        let _ = self.waiting.push(Parcel { bytes, len });
+        let _ = self.waiting.push(Parcel { from, bytes, len });
         fence(Ordering::SeqCst);
         if self.sleeps.load(Ordering::SeqCst) {
             self.waker.wake();
@@ -119,16 +121,16 @@ impl Peers for Colleagues {
         self.directory.owner(key).filter(|&owner| owner != self.me)
     }
 
-    fn hand_over(&mut self, to: WorkerId, frame: &[u8]) -> bool {
+    fn hand_over(&mut self, to: WorkerId, from: InterfaceId, frame: &[u8]) -> bool {
         let room = self.rooms.get(usize::from(to.0));
-        room.is_some_and(|room| room.bring(frame))
+        room.is_some_and(|room| room.bring(from, frame))
     }
 
-    fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    fn take(&mut self, buffer: &mut [u8]) -> Option<(InterfaceId, usize)> {
         let room = &self.rooms[usize::from(self.me.0)];
-        let Parcel { bytes, len } = room.waiting.pop()?;
+        let Parcel { from, bytes, len } = room.waiting.pop()?;
         buffer.get_mut(..len)?.copy_from_slice(&bytes[..len]);
         let _ = room.empty.push(bytes);
-        Some(len)
+        Some((from, len))
     }
 }

@@ -16,6 +16,7 @@ use wirepath_xdp::{Waker, XdpDevice};
 
 use super::hand_over::Room;
 use super::meter::Meter;
+use super::place::Queue;
 
 /// A worker with all the services there are.
 pub(super) type Served = Worker<XdpDevice, Services>;
@@ -69,7 +70,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
     number: usize,
-    queues: Arc<[u32]>,
+    queues: Arc<[Queue]>,
     mail: Arc<Mail>,
     waker: Waker,
     rooms: Arc<[Room]>,
@@ -97,7 +98,7 @@ impl Drop for Inbox {
 /// A mailbox of worker `number`, which owns `queues` and sleeps in `rooms`.
 pub(super) fn mailbox(
     number: usize,
-    queues: Vec<u32>,
+    queues: Vec<Queue>,
     waker: Waker,
     rooms: Arc<[Room]>,
 ) -> (WorkerHandle, Inbox) {
@@ -124,7 +125,7 @@ impl WorkerHandle {
 
     /// The queues that it owns.
     #[must_use]
-    pub fn queues(&self) -> &[u32] {
+    pub fn queues(&self) -> &[Queue] {
         &self.queues
     }
 

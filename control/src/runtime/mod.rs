@@ -4,11 +4,13 @@ mod access;
 mod backends;
 mod directory;
 mod error;
+mod ground;
 mod hand_over;
 mod host;
 mod mailbox;
 mod meter;
 mod next_hop;
+mod place;
 mod plane;
 mod pools;
 mod replace;
@@ -24,6 +26,7 @@ pub use error::StartError;
 pub use host::{HostFacts, look};
 pub use mailbox::{AskError, Snapshot, WorkerHandle};
 pub use meter::{Meter, Spans, Stage, TURNS_PER_SAMPLE};
+pub use place::Queue;
 pub use plane::{ControlPlane, ListenError, ListenerInfo, ListenerSettings};
 pub use pools::{PoolNumbers, PoolOptions};
 pub use replace::{ListenerChange, ListenerChanges};
@@ -38,7 +41,7 @@ use std::time::Duration;
 
 use wirepath_bpf::{Attachment, Mode};
 use wirepath_stack::limits::Capacity;
-use wirepath_stack::link::LocalAddress;
+use wirepath_stack::link::{InterfaceId, LocalAddress};
 use wirepath_tcp::config::Config;
 use wirepath_wire::tcp::ChecksumPolicy;
 use wirepath_xdp::Options;
@@ -51,11 +54,9 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// The interface to serve on.
-    pub interface: String,
-    /// The addresses to serve; when empty, all that the interface has. One that it does not have
-    /// is owned: ARP, NDP and ICMP of it are answered here.
-    pub addresses: Vec<IpAddr>,
+    /// The interfaces to serve on, one at least. Who waits at all addresses waits at those of the
+    /// first.
+    pub interfaces: Vec<InterfaceOptions>,
     /// Who waits where.
     pub listeners: Vec<ListenerOptions>,
     /// Backends that listeners pass connections on to, in the order of their numbers.
@@ -66,8 +67,6 @@ pub struct ServerOptions {
     pub mode: Option<Mode>,
     /// Sockets and frames.
     pub device: Options,
-    /// The queues to serve; when empty, all. What is ours on the others is dropped.
-    pub queues: Vec<u32>,
     /// How many workers share the queues; `None` takes one for each core that is named, or for
     /// each core there is, but no more than queues.
     pub workers: Option<usize>,
@@ -83,10 +82,22 @@ pub struct ServerOptions {
     pub checksums: ChecksumPolicy,
 }
 
+/// An interface to serve on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceOptions {
+    /// Its name.
+    pub name: String,
+    /// The addresses to serve; when empty, all that the interface has. One that it does not have
+    /// is owned: ARP, NDP and ICMP of it are answered here.
+    pub addresses: Vec<IpAddr>,
+    /// The queues to serve; when empty, all. What is ours on the others is dropped.
+    pub queues: Vec<u32>,
+}
+
 /// A listener that a server is to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerOptions {
-    /// Its one address; `None` for all that the server serves.
+    /// Its one address; `None` for all those of the first interface.
     pub address: Option<IpAddr>,
     /// Its port, from 1.
     pub port: u16,
@@ -100,10 +111,12 @@ impl ListenerOptions {
         &self,
         addresses: &[LocalAddress],
     ) -> impl Iterator<Item = (SocketAddr, ListenerSettings)> {
-        let served = addresses.iter().map(|local| local.address);
+        let first = addresses
+            .iter()
+            .filter(|local| local.interface == InterfaceId::default());
         let addresses: Vec<_> = match self.address {
             Some(address) => vec![address],
-            None => served.collect(),
+            None => first.map(|local| local.address).collect(),
         };
         let at = |address| (SocketAddr::new(address, self.port), self.settings.clone());
         addresses.into_iter().map(at)
@@ -116,7 +129,7 @@ pub struct Runtime {
     plane: Arc<ControlPlane>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
     /// Taken away before the devices are closed.
-    attachment: Option<Attachment>,
+    attachments: Vec<Attachment>,
 }
 
 impl Runtime {
@@ -134,10 +147,10 @@ impl Runtime {
         Arc::clone(&self.plane)
     }
 
-    /// Where the XDP program runs.
+    /// Where the XDP program of the first interface runs.
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
-        self.attachment.as_ref().map(Attachment::mode)
+        self.attachments.first().map(Attachment::mode)
     }
 
     /// Waits until a worker ends by itself, which none should.
@@ -183,7 +196,7 @@ impl Runtime {
     }
 
     fn end(&mut self) -> std::io::Result<()> {
-        self.attachment = None;
+        self.attachments.clear();
         self.plane.workers().iter().for_each(WorkerHandle::end);
         let mut end = Ok(());
         for thread in self.threads.drain(..) {

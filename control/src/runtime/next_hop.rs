@@ -8,23 +8,25 @@ use rtnetlink::packet_route::neighbour::{
 };
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
 use rtnetlink::{Handle, RouteMessageBuilder};
+use wirepath_stack::link::InterfaceId;
 use wirepath_wire::ethernet::MacAddr;
 
 /// Where a packet would go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextHop {
-    /// To this neighbor on our interface: the host itself, or a router.
-    Neighbor(IpAddr),
+    /// To this neighbor on an interface of ours: the host itself, or a router.
+    Neighbor(InterfaceId, IpAddr),
     /// Nowhere: the address is this host's own.
     Here,
     /// To another interface, or the kernel knows no way.
     Elsewhere,
 }
 
-/// Asks the kernel where a packet to `address` would go.
+/// Asks the kernel where a packet to `address` would go; ours are the interfaces of these numbers
+/// of its.
 pub(super) async fn find(
     handle: &Handle,
-    interface: u32,
+    interfaces: &[u32],
     address: IpAddr,
 ) -> Result<NextHop, rtnetlink::Error> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
@@ -42,10 +44,11 @@ pub(super) async fn find(
     if route.header.kind == RouteType::Local {
         return Ok(NextHop::Here);
     }
-    let leaves = RouteAttribute::Oif(interface);
-    if !route.attributes.contains(&leaves) {
+    let leaves = |index: &u32| route.attributes.contains(&RouteAttribute::Oif(*index));
+    let Some(interface) = interfaces.iter().position(leaves) else {
         return Ok(NextHop::Elsewhere);
-    }
+    };
+    let interface = InterfaceId(interface as u8);
     let gateway = route
         .attributes
         .iter()
@@ -54,23 +57,24 @@ pub(super) async fn find(
             RouteAttribute::Gateway(RouteAddress::Inet6(gateway)) => Some(IpAddr::from(*gateway)),
             _ => None,
         });
-    Ok(NextHop::Neighbor(gateway.unwrap_or(address)))
+    Ok(NextHop::Neighbor(interface, gateway.unwrap_or(address)))
 }
 
 /// The stations that hosts are reached by, of those that the kernel knows. It is had to ask the
 /// link for the others, and for those that it has not heard of for a while.
 pub(super) async fn stations(
     handle: &Handle,
-    interface: u32,
+    interfaces: &[u32],
     hosts: &[IpAddr],
-) -> Result<Vec<(IpAddr, MacAddr)>, rtnetlink::Error> {
+) -> Result<Vec<(InterfaceId, IpAddr, MacAddr)>, rtnetlink::Error> {
     let all = handle.neighbours().get().execute();
     let all: Vec<NeighbourMessage> = all.try_collect().await?;
     let mut found = Vec::new();
     for &host in hosts {
-        let NextHop::Neighbor(neighbor) = find(handle, interface, host).await? else {
+        let NextHop::Neighbor(id, neighbor) = find(handle, interfaces, host).await? else {
             continue;
         };
+        let interface = interfaces[usize::from(id.0)];
         let wanted = NeighbourAttribute::Destination(match neighbor {
             IpAddr::V4(address) => NeighbourAddress::Inet(address),
             IpAddr::V6(address) => NeighbourAddress::Inet6(address),
@@ -78,7 +82,7 @@ pub(super) async fn stations(
         let known = all
             .iter()
             .find(|entry| entry.header.ifindex == interface && entry.attributes.contains(&wanted));
-        found.extend(known.and_then(resolved).map(|station| (host, station)));
+        found.extend(known.and_then(resolved).map(|station| (id, host, station)));
         if !known.is_some_and(is_fresh) {
             let ask = handle.neighbours().add(interface, neighbor);
             let ask = ask.state(NeighbourState::None).flags(NeighbourFlags::Use);

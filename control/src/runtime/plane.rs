@@ -1,8 +1,7 @@
 //! The control plane of a running server: who listens, and the workers to be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -17,6 +16,7 @@ use wirepath_wire::tuple::Endpoint;
 use super::backends::Backends;
 use super::directory::Directory;
 use super::mailbox::{AskError, WorkerHandle};
+use super::place::Site;
 use super::reservation::Reservation;
 use super::{Access, PoolNumbers, Snapshot, StartError};
 
@@ -107,25 +107,13 @@ pub struct ListenerInfo {
     pub tally: Tally,
 }
 
-/// Where a server is.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) interface: String,
-    /// The kernel's number of the interface.
-    pub(super) index: u32,
-    pub(super) addresses: Vec<LocalAddress>,
-    /// Ports of connections to backends.
-    pub(super) source_ports: RangeInclusive<u16>,
-}
-
 /// What can be asked of a running server, and changed while it runs.
 #[derive(Debug)]
 pub struct ControlPlane {
-    pub(super) place: Place,
+    pub(super) site: Site,
     /// Settings of connections whose listener says nothing.
     pub(super) tcp: std::sync::Mutex<Config>,
     pub(super) workers: Vec<WorkerHandle>,
-    pub(super) steering: Steering,
     pub(super) directory: Arc<Directory>,
     pub(super) pools: std::sync::Mutex<PoolNumbers>,
     pub(super) backends: Backends,
@@ -137,15 +125,14 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     pub(super) fn new(
-        place: Place,
+        site: Site,
         tcp: Config,
-        (workers, directory, steering): (Vec<WorkerHandle>, Arc<Directory>, Steering),
+        (workers, directory): (Vec<WorkerHandle>, Arc<Directory>),
     ) -> Self {
         Self {
-            place,
+            site,
             tcp: std::sync::Mutex::new(tcp),
             workers,
-            steering,
             directory,
             pools: std::sync::Mutex::default(),
             backends: Backends::default(),
@@ -154,27 +141,34 @@ impl ControlPlane {
         }
     }
 
-    /// The interface it serves on.
+    /// The first interface it serves on.
     #[must_use]
     pub fn interface(&self) -> &str {
-        &self.place.interface
+        &self.site.places[0].interface
+    }
+
+    /// The interface of an address that is served.
+    #[must_use]
+    pub fn interface_of(&self, address: IpAddr) -> Option<&str> {
+        Some(&self.site.place_of(address)?.interface)
     }
 
     /// The addresses it serves.
     pub(super) fn addresses(&self) -> &[LocalAddress] {
-        &self.place.addresses
+        &self.site.addresses
+    }
+
+    /// How many endpoints the XDP programs claim.
+    #[must_use]
+    pub fn claimed_endpoints(&self) -> usize {
+        let places = self.site.places.iter();
+        places.map(|place| place.steering.listener_count()).sum()
     }
 
     /// The workers, to be asked.
     #[must_use]
     pub fn workers(&self) -> &[WorkerHandle] {
         &self.workers
-    }
-
-    /// The XDP program's maps and counters.
-    #[must_use]
-    pub const fn steering(&self) -> &Steering {
-        &self.steering
     }
 
     /// Connections whose owner other workers can find: those of several workers.
@@ -270,7 +264,7 @@ impl ControlPlane {
         let done = match told {
             Ok(()) => self
                 .restrict(listening, endpoint)
-                .and_then(|()| Ok(self.steering.add_listener(endpoint)?)),
+                .and_then(|()| Ok(self.steering_at(endpoint)?.add_listener(endpoint)?)),
             Err(error) => Err(error.into()),
         };
         if done.is_err() {
@@ -287,9 +281,14 @@ impl ControlPlane {
     ) -> Result<(), ListenError> {
         let entry = listening.get(&endpoint);
         let rules = entry.map(|entry| entry.settings.access.rules());
-        Ok(self
-            .steering
-            .restrict(endpoint, &rules.unwrap_or_default())?)
+        let steering = self.steering_at(endpoint)?;
+        Ok(steering.restrict(endpoint, &rules.unwrap_or_default())?)
+    }
+
+    /// The XDP program that has what is for an endpoint of an address that is served.
+    fn steering_at(&self, endpoint: SocketAddr) -> Result<&Steering, ListenError> {
+        let local = self.local(endpoint)?;
+        Ok(&self.site.place(local.interface).steering)
     }
 
     /// Has nobody wait at `endpoint` any more: SYNs are refused from now on, and connections go on
@@ -334,7 +333,7 @@ impl ControlPlane {
 
     /// The address of `endpoint`, if it is served.
     pub(super) fn local(&self, endpoint: SocketAddr) -> Result<&LocalAddress, ListenError> {
-        let addresses = self.place.addresses.iter();
+        let addresses = self.site.addresses.iter();
         let names = || {
             let names: Vec<_> = addresses
                 .clone()
@@ -402,7 +401,10 @@ impl ControlPlane {
                 continue;
             }
             // The segments of its connections were ours up to here; now they are the kernel's.
-            if let Err(error) = self.steering.remove_listener(endpoint) {
+            let removed = self
+                .steering_at(endpoint)
+                .and_then(|steering| Ok(steering.remove_listener(endpoint)?));
+            if let Err(error) = removed {
                 tracing::warn!(%error, %endpoint, "a listener that is removed");
                 continue;
             }

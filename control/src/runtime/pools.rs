@@ -86,8 +86,10 @@ impl ControlPlane {
             return Ok(numbers);
         }
         self.check_pools(&pools).await?;
-        let ports = self.place.source_ports.clone();
-        self.steering.set_port_range(Some(ports))?;
+        for place in &self.site.places {
+            let ports = self.site.source_ports.clone();
+            place.steering.set_port_range(Some(ports))?;
+        }
         self.keep_backends(&pools);
         for PoolOptions { name, settings } in pools {
             let Some(id) = numbers.find(&name) else {
@@ -113,7 +115,7 @@ impl ControlPlane {
         if pools.is_empty() {
             return Ok(());
         }
-        source_ports::check(&self.place.source_ports, self.addresses())?;
+        source_ports::check(&self.site.source_ports, self.addresses())?;
         self.find_backends(pools).await
     }
 

@@ -11,6 +11,7 @@ use wirepath_xdp::Statistics;
 
 use super::mailbox::{AskError, WorkerHandle};
 use super::meter::Meter;
+use super::place::Queue;
 use super::{ControlPlane, ListenerInfo, Snapshot};
 
 /// Places for flows that a worker looks at between two turns: some 50 us when all are taken.
@@ -28,10 +29,10 @@ pub struct FlowChunk {
 }
 
 /// What one queue has carried.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct QueueReport {
-    /// Its number.
-    pub queue: u32,
+    /// Which it is.
+    pub queue: Queue,
     /// What the worker has counted.
     pub traffic: Traffic,
     /// What the kernel has counted for its socket.
@@ -60,7 +61,7 @@ pub struct ServerReport {
     pub listeners: Vec<ListenerInfo>,
     /// Pools of backends, by name.
     pub pools: BTreeMap<String, PoolReport>,
-    /// Frames by what the XDP program did with them.
+    /// Frames by what the XDP programs did with them.
     pub steering: BTreeMap<&'static str, u64>,
     /// Connections that the directory of several workers knows.
     pub known_connections: usize,
@@ -124,10 +125,10 @@ impl WorkerHandle {
     }
 
     async fn report(&self) -> Result<WorkerReport, AskError> {
-        let numbers = self.queues().to_vec();
+        let queues = self.queues().to_vec();
         let queues = self.ask(move |_, worker| {
             let traffic: Vec<Traffic> = worker.traffic().collect();
-            let devices = numbers.into_iter().zip(traffic).enumerate();
+            let devices = queues.into_iter().zip(traffic).enumerate();
             let report = |(index, (queue, traffic))| QueueReport {
                 queue,
                 traffic,
@@ -158,16 +159,12 @@ impl ControlPlane {
             workers.push(worker.report().await?);
         }
         // Without them the rest is still worth to be known.
-        let steering = self.steering().counters();
+        let steering = self.site.verdicts().unwrap_or_default();
         Ok(ServerReport {
             workers,
             listeners: self.listeners().await?,
             pools: self.pools().await?,
-            steering: steering
-                .iter()
-                .flat_map(|counters| counters.iter())
-                .map(|(verdict, count)| (verdict.name(), count))
-                .collect(),
+            steering,
             known_connections: self.known_connections(),
             stalls: self.stalls(),
         })

@@ -105,8 +105,8 @@ mod tests {
 
     fn local(owned: bool) -> LocalAddress {
         LocalAddress {
-            address: [192, 0, 2, 1].into(),
             owned,
+            ..LocalAddress::owned([192, 0, 2, 1].into())
         }
     }
 

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use core_affinity::CoreId;
 use wirepath_stack::clock::MonotonicClock;
+use wirepath_stack::link::InterfaceId;
 use wirepath_tcp::time::Instant;
+use wirepath_wire::ethernet::MacAddr;
 use wirepath_xdp::XdpDevice;
 
 use super::StartError;
 use super::hand_over::Room;
 use super::mailbox::{Inbox, Served, WorkerHandle, mailbox};
 use super::meter::Meter;
+use super::place::Queue;
 
 /// How long an adaptive worker spins before it sleeps. Waking costs the peer about 4 us.
 const SPIN: Duration = Duration::from_micros(50);
@@ -40,7 +43,16 @@ pub(super) struct Seat {
     pub(super) clock: MonotonicClock,
     pub(super) rooms: Arc<[Room]>,
     /// Its queues.
-    pub(super) devices: Vec<XdpDevice>,
+    pub(super) devices: Vec<Linked>,
+}
+
+/// A device, and the interface that it is of.
+#[derive(Debug)]
+pub(super) struct Linked {
+    pub(super) interface: InterfaceId,
+    pub(super) queue: Queue,
+    pub(super) mac: MacAddr,
+    pub(super) device: XdpDevice,
 }
 
 impl Seat {
@@ -48,18 +60,18 @@ impl Seat {
     /// that took them.
     pub(super) fn take(
         self,
-        make: impl FnOnce(Vec<XdpDevice>) -> Served + Send + 'static,
+        make: impl FnOnce(Vec<Linked>) -> Served + Send + 'static,
     ) -> Result<(WorkerHandle, JoinHandle<io::Result<()>>), StartError> {
         let failed = |source| StartError::System {
             what: "start a worker thread",
             source,
         };
         // Any device wakes the worker from its sleep on all.
-        let waker = self.devices.first().map(XdpDevice::waker);
+        let waker = self.devices.first().map(|linked| linked.device.waker());
         let waker = waker.ok_or_else(|| failed(io::Error::other("there is no queue to serve")))?;
-        let queues = self.devices.iter().map(XdpDevice::queue).collect();
+        let queues = self.devices.iter().map(|linked| linked.queue.clone());
         let rooms = Arc::clone(&self.rooms);
-        let (handle, inbox) = mailbox(self.number, queues, waker, rooms);
+        let (handle, inbox) = mailbox(self.number, queues.collect(), waker, rooms);
         let thread = std::thread::Builder::new().name(format!("worker-{}", self.number));
         let thread = thread.spawn(move || {
             if let Some(core) = self.core {

@@ -5,6 +5,7 @@ mod support;
 
 mod balance;
 mod endings;
+mod interfaces;
 mod programs;
 mod reload;
 mod text;

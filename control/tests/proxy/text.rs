@@ -14,10 +14,10 @@ use super::support::fault::{Fault, Rates};
 use super::support::wait_until;
 use super::{FRONT, backend, file_of, plain, pool, proxy, serve};
 
-const MEGABYTE: u64 = 1 << 20;
+pub(crate) const MEGABYTE: u64 = 1 << 20;
 
 /// So many streams at once, each of so many bytes there and back.
-fn echo_many(network: &Network, streams: u64, bytes: u64) {
+pub(crate) fn echo_many(network: &Network, streams: u64, bytes: u64) {
     thread::scope(|scope| {
         for seed in 0..streams {
             let stream = client::connect(&network.client, FRONT);

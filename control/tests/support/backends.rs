@@ -71,7 +71,11 @@ pub(crate) struct Backend {
 
 impl Backend {
     pub(crate) fn start(host: &Namespace, number: u8, port: u16, manner: Manner) -> Self {
-        let at = SocketAddr::new(address(number), port);
+        Self::start_at(host, SocketAddr::new(address(number), port), manner)
+    }
+
+    /// Starts one at an address that the host has.
+    pub(crate) fn start_at(host: &Namespace, at: SocketAddr, manner: Manner) -> Self {
         let listener = host.run(|| TcpListener::bind(at)).unwrap().unwrap();
         let listener = Arc::new(listener);
         let (accepts, accepted) = (Arc::clone(&listener), Arc::<AtomicUsize>::default());

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use wirepath_stack::app::Socket as StackSocket;
+use wirepath_stack::link::InterfaceId;
 use wirepath_tcp::config::Config;
 use wirepath_tcp::connection::Connection;
 use wirepath_tcp::state::State;
@@ -88,7 +89,9 @@ impl Host {
         }
         let (local, mut config) = (socket.local, self.tcp);
         socket.options.apply(&mut config);
-        self.worker.learn_neighbor(remote.address, link::THEIRS);
+        let to = remote.address;
+        self.worker
+            .learn_neighbor(InterfaceId::default(), to, link::THEIRS);
         let session = Session::of(id);
         let opened = match local.filter(|local| local.port != 0) {
             Some(local) => {

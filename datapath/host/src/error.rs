@@ -78,7 +78,7 @@ impl From<OpenError> for SocketError {
                 Self::AddressNotAvailable
             }
             OpenError::InUse => Self::AddressInUse,
-            OpenError::NeighborUnknown => Self::HostUnreachable,
+            OpenError::NeighborUnknown | OpenError::OtherInterface => Self::HostUnreachable,
             OpenError::Full => Self::NoBufferSpace,
         }
     }

@@ -1,7 +1,6 @@
 //! The host itself.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use wirepath_device::memory::{MemoryDevice, MemoryDeviceConfig};
 use wirepath_stack::link::LocalAddress;
@@ -52,14 +51,11 @@ impl Host {
     /// A host without sockets, at the beginning of time.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
-        let owned = |address: &IpAddr| LocalAddress {
-            address: *address,
-            owned: true,
-        };
+        let addresses = config.addresses.iter().copied();
         let worker_config = WorkerConfig {
             capacity: config.capacity,
             secret: Secret::new(config.secret),
-            addresses: config.addresses.iter().map(owned).collect(),
+            addresses: addresses.map(LocalAddress::owned).collect(),
             checksums: ChecksumPolicy::Whole,
             hop_limit: config.hop_limit,
             source_ports: config.source_ports,

@@ -6,6 +6,8 @@ mod cookies;
 mod errors;
 #[path = "worker/fast_open.rs"]
 mod fast_open;
+#[path = "worker/interfaces.rs"]
+mod interfaces;
 #[path = "worker/lab.rs"]
 mod lab;
 #[path = "worker/markings.rs"]

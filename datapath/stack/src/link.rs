@@ -11,6 +11,10 @@ use wirepath_wire::ethernet::MacAddr;
 use crate::limits;
 use crate::listeners::Keyed;
 
+/// An interface of this host: the number under which a worker was told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct InterfaceId(pub u8);
+
 /// How to reach a peer on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
@@ -27,9 +31,30 @@ pub struct Link {
 pub struct LocalAddress {
     /// The address.
     pub address: IpAddr,
+    /// Where it is.
+    pub interface: InterfaceId,
     /// Whether ARP, NDP, ICMP and closed ports of it are ours to answer; when not, the kernel has
     /// the address too and answers them.
     pub owned: bool,
+}
+
+impl LocalAddress {
+    /// An address of the first interface that is ours alone.
+    #[must_use]
+    pub const fn owned(address: IpAddr) -> Self {
+        Self {
+            address,
+            interface: InterfaceId(0),
+            owned: true,
+        }
+    }
+}
+
+/// Where a neighbor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Station {
+    pub(crate) interface: InterfaceId,
+    pub(crate) mac: MacAddr,
 }
 
 /// Link-layer addresses of neighbors, mirrored from the kernel or learned from their answers.
@@ -38,7 +63,7 @@ pub(crate) struct Neighbors(HashMap<IpAddr, Neighbor, Keyed>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Neighbor {
-    station: Option<MacAddr>,
+    station: Option<Station>,
     /// Whether it was asked and has not answered.
     asked: bool,
     /// When it may be asked again.
@@ -81,7 +106,7 @@ impl Neighbors {
     }
 
     /// Remembers a neighbor; one too many is left out.
-    pub(crate) fn learn(&mut self, address: IpAddr, station: MacAddr) {
+    pub(crate) fn learn(&mut self, address: IpAddr, station: Station) {
         if let Some(neighbor) = self.entry(address) {
             *neighbor = Neighbor {
                 station: Some(station),
@@ -95,7 +120,7 @@ impl Neighbors {
         self.0.remove(address);
     }
 
-    pub(crate) fn find(&self, address: &IpAddr) -> Option<MacAddr> {
+    pub(crate) fn find(&self, address: &IpAddr) -> Option<Station> {
         self.0.get(address)?.station
     }
 

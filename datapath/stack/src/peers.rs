@@ -1,6 +1,8 @@
 //! The other workers of a server, as one of them sees them: whose a connection is, and the way
 //! there.
 
+use crate::link::InterfaceId;
+
 /// The number of a worker of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerId(pub u8);
@@ -28,10 +30,10 @@ pub trait Peers: Send {
     /// The other worker whose the connection of `key` is.
     fn owner(&self, key: u64) -> Option<WorkerId>;
 
-    /// Copies a frame to another worker. Whether there was room.
-    fn hand_over(&mut self, to: WorkerId, frame: &[u8]) -> bool;
+    /// Copies a frame that came by an interface to another worker. Whether there was room.
+    fn hand_over(&mut self, to: WorkerId, from: InterfaceId, frame: &[u8]) -> bool;
 
-    /// The next frame that another worker has handed over, copied to the begin of `buffer`; how
-    /// long it is.
-    fn take(&mut self, buffer: &mut [u8]) -> Option<usize>;
+    /// The next frame that another worker has handed over, copied to the begin of `buffer`: where
+    /// it came from, and how long it is.
+    fn take(&mut self, buffer: &mut [u8]) -> Option<(InterfaceId, usize)>;
 }

@@ -211,8 +211,11 @@ fn queues(text: &mut Text, report: &ServerReport) {
         let mut family = text.family(Kind::Counter, name, help);
         for worker in &report.workers {
             for queue in &worker.queues {
-                let labels: [(&str, &dyn std::fmt::Display); 2] =
-                    [("queue", &queue.queue), ("worker", &worker.number)];
+                let labels: [(&str, &dyn std::fmt::Display); 3] = [
+                    ("interface", &queue.queue.interface),
+                    ("queue", &queue.queue.number),
+                    ("worker", &worker.number),
+                ];
                 family.sample(&labels, get(queue));
             }
         }

@@ -13,12 +13,18 @@ use wirepath_wire::tuple::Endpoint;
 use wirepath_xdp::Statistics;
 
 use super::{metrics, rules};
-use crate::runtime::{ListenerInfo, Meter, QueueReport, ServerReport, Snapshot, WorkerReport};
+use crate::runtime::{
+    ListenerInfo, Meter, Queue, QueueReport, ServerReport, Snapshot, WorkerReport,
+};
 
 /// Two workers with two queues each, and two listeners.
 fn report() -> ServerReport {
-    let queue = |queue| QueueReport {
-        queue,
+    let queue = |number| QueueReport {
+        queue: Queue {
+            interface: "eth0".into(),
+            is_first: true,
+            number,
+        },
         traffic: Traffic {
             frames_in: 7,
             ..Traffic::default()
@@ -96,7 +102,7 @@ fn counts_stand_by_worker_queue_listener_and_reason() {
     for line in [
         "wirepath_received_bytes_total{worker=\"1\"} 1500",
         "wirepath_drops_total{worker=\"0\",reason=\"claimed\"} 3",
-        "wirepath_queue_frames_in_total{queue=\"3\",worker=\"1\"} 7",
+        "wirepath_queue_frames_in_total{interface=\"eth0\",queue=\"3\",worker=\"1\"} 7",
         "wirepath_listener_text_received_bytes_total{endpoint=\"192.0.2.1:7\",service=\"echo\"} 70",
         "wirepath_listener_opened_total{endpoint=\"[2001:db8::1]:7\",service=\"echo\"} 5",
         "wirepath_pool_clients{pool=\"web\"} 3",

@@ -26,7 +26,7 @@ pub(super) enum Action {
 /// One worker between two looks; rates are of a second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct WorkerRow {
-    pub(super) queues: Vec<u32>,
+    pub(super) queues: Vec<String>,
     /// Share of time in turns that did something, 0 to 1.
     pub(super) busy: f64,
     pub(super) frames_in: f64,

@@ -116,10 +116,9 @@ fn draw_workers(frame: &mut Frame<'_>, area: Rect, workers: &[WorkerRow]) {
     ];
     let widths = [2, 6, 4, 6, 6, 6, 7, 5, 6, 6, 7, 7].map(Constraint::Length);
     let rows = workers.iter().enumerate().map(|(number, worker)| {
-        let queues: Vec<_> = worker.queues.iter().map(u32::to_string).collect();
         Row::new([
             number.to_string(),
-            queues.join(","),
+            worker.queues.join(","),
             format!("{:.0}%", worker.busy * 100.0),
             short(worker.frames_in),
             short(worker.frames_out),

@@ -10,7 +10,7 @@ use wirepath_apps::{Role, Services};
 use wirepath_device::memory::{MemoryDevice, MemoryDeviceConfig};
 use wirepath_sim::by_hand::{self, OURS, Sent, THEIRS};
 use wirepath_stack::limits::Capacity;
-use wirepath_stack::link::LocalAddress;
+use wirepath_stack::link::{InterfaceId, LocalAddress};
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::{Worker, WorkerConfig};
 use wirepath_tcp::config::Config;
@@ -77,10 +77,7 @@ impl Lab {
                 blocks: 512,
             },
             secret: Secret::new([9; 16]),
-            addresses: vec![LocalAddress {
-                address: v4(1),
-                owned: true,
-            }],
+            addresses: vec![LocalAddress::owned(v4(1))],
             checksums: ChecksumPolicy::Whole,
             hop_limit: 64,
             source_ports: ports,
@@ -100,7 +97,7 @@ impl Lab {
             Config::default(),
         );
         for number in 0..10 {
-            worker.learn_neighbor(at(number).address, THEIRS);
+            worker.learn_neighbor(InterfaceId::default(), at(number).address, THEIRS);
         }
         let mut lab = Self {
             now: Instant::from_millis(100_000),

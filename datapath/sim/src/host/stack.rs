@@ -4,7 +4,7 @@ use std::io;
 
 use wirepath_stack::app::{App, Socket};
 use wirepath_stack::limits::{Capacity, SOURCE_PORTS};
-use wirepath_stack::link::LocalAddress;
+use wirepath_stack::link::{InterfaceId, LocalAddress};
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::{OpenError, Progress, Worker, WorkerConfig};
 use wirepath_tcp::connection::CloseReason;
@@ -134,10 +134,7 @@ impl StackHost {
         let mut key = [0; 16];
         key[..8].copy_from_slice(&config.seed.to_le_bytes());
         key[8] = side as u8;
-        let local = LocalAddress {
-            address: address(side, ipv6),
-            owned: true,
-        };
+        let local = LocalAddress::owned(address(side, ipv6));
         let worker_config = WorkerConfig {
             capacity: Capacity {
                 connections: 2 * plans.len().max(8),
@@ -158,7 +155,8 @@ impl StackHost {
         let mut worker = Worker::new(worker_config, TestApp { ends });
         worker.attach(MemoryDevice::new(config.device), mac(side));
         if config.knows_neighbor {
-            worker.learn_neighbor(address(side.other(), ipv6), mac(side.other()));
+            let other = side.other();
+            worker.learn_neighbor(InterfaceId::default(), address(other, ipv6), mac(other));
         }
         let mut to_open = Vec::new();
         if side == Side::Server {

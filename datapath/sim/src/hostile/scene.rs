@@ -118,10 +118,7 @@ impl Scene {
                 blocks: 4_096,
             },
             secret: Secret::new([9; 16]),
-            addresses: vec![LocalAddress {
-                address: local.into(),
-                owned: true,
-            }],
+            addresses: vec![LocalAddress::owned(local.into())],
             checksums: ChecksumPolicy::Whole,
             hop_limit: 64,
             source_ports: SOURCE_PORTS,

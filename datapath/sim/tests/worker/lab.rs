@@ -124,14 +124,10 @@ impl Lab {
     }
 
     pub(crate) fn with_capacity(config: Config, capacity: Capacity) -> Self {
-        let owned = |address| LocalAddress {
-            address,
-            owned: true,
-        };
         let settings = WorkerConfig {
             capacity,
             secret: Secret::new([9; 16]),
-            addresses: vec![owned(v4(1)), owned(v4(11))],
+            addresses: [v4(1), v4(11)].map(LocalAddress::owned).into(),
             checksums: ChecksumPolicy::Whole,
             hop_limit: 64,
             source_ports: SOURCE_PORTS,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use wirepath_stack::link::InterfaceId;
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::worker::OpenError;
 use wirepath_tcp::config::Config;
@@ -18,7 +19,8 @@ const PEER: u8 = 2;
 
 fn lab() -> Lab {
     let mut lab = Lab::new(Config::default());
-    lab.worker.learn_neighbor(v4(PEER), THEIRS);
+    lab.worker
+        .learn_neighbor(InterfaceId::default(), v4(PEER), THEIRS);
     lab
 }
 

@@ -17,7 +17,7 @@ use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
 use crate::flows::FlowRef;
-use crate::link::Link;
+use crate::link::{InterfaceId, Link, Station};
 
 /// Hop limit of neighbor discovery, which no router passes on: RFC 4861 7.1.
 const NDP_HOP_LIMIT: u8 = 255;
@@ -31,7 +31,7 @@ impl<D: Device, A: App> Worker<D, A> {
             return Ok(());
         }
         match packet.operation {
-            Operation::Reply => self.on_neighbor(packet.sender.into(), packet.sender_mac),
+            Operation::Reply => self.on_neighbor(link, packet.sender.into(), packet.sender_mac),
             Operation::Request => {
                 let reply = packet.reply(self.mac(link));
                 self.answer(link, EtherType::ARP, |buffer| reply.emit(buffer));
@@ -123,7 +123,7 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             ndp::Message::Advertisement(advertisement) => {
                 if let Some(mac) = advertisement.target_mac {
-                    self.on_neighbor(advertisement.target.into(), mac);
+                    self.on_neighbor(link, advertisement.target.into(), mac);
                 }
             }
         }
@@ -166,8 +166,12 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Asks the link for the station of `target`, but not more than once a second (RFC 1122
     /// 2.3.2.1, RFC 4861 7.2.2).
     pub(super) fn ask_for(&mut self, now: Instant, source: IpAddr, target: IpAddr) {
-        if self.neighbors.is_due(now, target) {
-            self.solicit(0, source, target);
+        let local = self.local(&source);
+        let device = local.and_then(|local| self.device_on(local.interface));
+        if let Some(device) = device
+            && self.neighbors.is_due(now, target)
+        {
+            self.solicit(device as u16, source, target);
         }
     }
 
@@ -202,17 +206,18 @@ impl<D: Device, A: App> Worker<D, A> {
         }
     }
 
-    /// Remembers the station of a neighbor, as the kernel told it.
-    pub fn learn_neighbor(&mut self, address: IpAddr, station: MacAddr) {
-        if ip::is_unicast(address) && !station.is_multicast() {
-            self.neighbors.learn(address, station);
+    /// Remembers the station of a neighbor by an interface, as the kernel told it.
+    pub fn learn_neighbor(&mut self, interface: InterfaceId, address: IpAddr, mac: MacAddr) {
+        if ip::is_unicast(address) && !mac.is_multicast() {
+            self.neighbors.learn(address, Station { interface, mac });
         }
     }
 
     /// A neighbor says where it is. Who was not asked is not believed.
-    fn on_neighbor(&mut self, address: IpAddr, station: MacAddr) {
+    fn on_neighbor(&mut self, link: Link, address: IpAddr, mac: MacAddr) {
         if self.neighbors.is_asked(&address) {
-            self.learn_neighbor(address, station);
+            let interface = self.ports[usize::from(link.device)].interface;
+            self.learn_neighbor(interface, address, mac);
         } else {
             self.counters.drop_not_ours += 1;
         }
@@ -225,10 +230,12 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let (local, remote) = (flow.tuple.local.address, flow.tuple.remote.address);
-        if let Some(station) = self.neighbors.find(&remote) {
-            flow.link.station = station;
-        }
         let device = flow.link.device;
+        let here = self.ports[usize::from(device)].interface;
+        let station = self.neighbors.find(&remote);
+        if let Some(station) = station.filter(|station| station.interface == here) {
+            flow.link.station = station.mac;
+        }
         if self.owns(&local) {
             self.solicit(device, local, remote);
         }

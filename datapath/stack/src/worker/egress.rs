@@ -19,12 +19,13 @@ use super::report::Traffic;
 use crate::app::App;
 use crate::flight::Event;
 use crate::limits::{RECEIVE_BATCH, SEGMENTS_PER_CONNECTION_AND_TURN, SEGMENTS_PER_TURN};
-use crate::link::Link;
+use crate::link::{InterfaceId, Link};
 use crate::tap::Direction;
 
 /// A device of the worker and what is needed to send on it.
 pub(super) struct Port<D: Device> {
     pub(super) device: D,
+    pub(super) interface: InterfaceId,
     pub(super) mac: MacAddr,
     mtu: usize,
     pub(super) hop_limit: u8,
@@ -75,11 +76,12 @@ impl Envelope {
 }
 
 impl<D: Device> Port<D> {
-    pub(super) fn new(device: D, mac: MacAddr, hop_limit: u8) -> Self {
+    pub(super) fn new(device: D, (interface, mac): (InterfaceId, MacAddr), hop_limit: u8) -> Self {
         let Capabilities { mtu, batch } = device.capabilities();
         let batch = Some(Batch::with_capacity(batch.min(RECEIVE_BATCH)));
         Self {
             device,
+            interface,
             mac,
             mtu,
             hop_limit,

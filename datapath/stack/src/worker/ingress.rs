@@ -33,7 +33,7 @@ pub(super) struct Arrival {
 pub(super) struct Raw<'a> {
     pub(super) bytes: &'a [u8],
     /// The device that answers.
-    port: usize,
+    pub(super) port: usize,
     /// Whether another worker has handed it over.
     pub(super) handed: bool,
 }
@@ -48,9 +48,9 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// What another worker has handed over: all queues are of one interface, and any answers.
-    pub(super) const fn handed(bytes: &'a [u8]) -> Self {
-        let (port, handed) = (0, true);
+    /// What another worker has handed over.
+    pub(super) const fn handed(port: usize, bytes: &'a [u8]) -> Self {
+        let handed = true;
         Self {
             bytes,
             port,

@@ -42,7 +42,7 @@ use crate::counters::Counters;
 use crate::flight::Flight;
 use crate::flows::Flows;
 use crate::limits::{self, Capacity};
-use crate::link::{LocalAddress, Neighbors};
+use crate::link::{InterfaceId, LocalAddress, Neighbors};
 use crate::listeners::{Listener, ListenerId, Listeners, Tally};
 use crate::ports::SourcePorts;
 use crate::tap::Taps;
@@ -179,10 +179,22 @@ impl<D: Device, A: App> Worker<D, A> {
         }
     }
 
-    /// Gives the worker a device whose link-layer address is `mac`.
+    /// Gives the worker a device of its first interface, whose link-layer address is `mac`.
     pub fn attach(&mut self, device: D, mac: MacAddr) {
+        self.attach_to(InterfaceId::default(), device, mac);
+    }
+
+    /// As [`attach`](Self::attach), of any interface.
+    pub fn attach_to(&mut self, interface: InterfaceId, device: D, mac: MacAddr) {
+        let place = (interface, mac);
         self.ports
-            .push(Port::new(device, mac, self.config.hop_limit));
+            .push(Port::new(device, place, self.config.hop_limit));
+    }
+
+    /// The first device of an interface, if it has one.
+    fn device_on(&self, interface: InterfaceId) -> Option<usize> {
+        let mut ports = self.ports.iter();
+        ports.position(|port| port.interface == interface)
     }
 
     /// Waits for connections to `endpoint` from now on, or by other settings.

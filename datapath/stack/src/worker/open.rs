@@ -14,7 +14,7 @@ use super::Worker;
 use crate::app::App;
 use crate::flight::RingId;
 use crate::flows::{OpenFlow, Place};
-use crate::link::Link;
+use crate::link::{Link, LocalAddress};
 use crate::ports::Fitness;
 use crate::wheel::TimerId;
 
@@ -40,6 +40,10 @@ pub enum OpenError {
     /// The link-layer address of the next hop is not known yet; it was asked for.
     #[error("the link-layer address of the next hop is not known yet")]
     NeighborUnknown,
+    /// The remote is reached by an interface that has not the local address, or no device of this
+    /// worker.
+    #[error("the way to the remote is by another interface than that of the local address")]
+    OtherInterface,
     /// The worker holds as many connections as it may.
     #[error("too many connections are open")]
     Full,
@@ -70,8 +74,12 @@ impl<D: Device, A: App> Worker<D, A> {
         config: Config,
         session: &mut A::Session,
     ) -> Result<Tuple, OpenError> {
-        let source = local.or_else(|| self.source_for(&remote.address));
+        let source = match local {
+            Some(address) => self.local(&address),
+            None => self.source_for(&remote.address),
+        };
         let source = source.ok_or(OpenError::BadLocal)?;
+        let (source, interface) = (source.address, source.interface);
         let tuple_from = |port| Tuple {
             local: Endpoint::new(source, port),
             remote,
@@ -86,7 +94,9 @@ impl<D: Device, A: App> Worker<D, A> {
             );
             match taken || listeners.find(&tuple.local).is_some() {
                 true => Fitness::Taken,
-                false if together.is_none_or(|all| all.brings_home(&tuple)) => Fitness::Home,
+                false if together.is_none_or(|all| all.brings_home(interface, &tuple)) => {
+                    Fitness::Home
+                }
                 false => Fitness::Astray,
             }
         };
@@ -96,23 +106,27 @@ impl<D: Device, A: App> Worker<D, A> {
         Ok(tuple)
     }
 
-    /// The address of this host that has most in common with `remote`: RFC 6724 5, rule 8.
-    fn source_for(&self, remote: &IpAddr) -> Option<IpAddr> {
+    /// The address of this host that has most in common with `remote`, of those on the interface
+    /// that leads there, where that is known: RFC 6724 5, rules 5 and 8.
+    fn source_for(&self, remote: &IpAddr) -> Option<&LocalAddress> {
+        let station = self.neighbors.find(remote);
+        let leads =
+            |local: &&LocalAddress| station.is_none_or(|it| it.interface == local.interface);
         let same_bits = |local: &IpAddr| match (local, remote) {
             (IpAddr::V4(a), IpAddr::V4(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
             (IpAddr::V6(a), IpAddr::V6(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
             _ => None,
         };
-        let addresses = self.config.addresses.iter().map(|local| local.address);
+        let addresses = self.config.addresses.iter().filter(leads);
         // Of equal ones the first.
         addresses
-            .filter_map(|local| Some((same_bits(&local)?, local)))
+            .filter_map(|local| Some((same_bits(&local.address)?, local)))
             .reduce(|best, next| if next.0 > best.0 { next } else { best })
             .map(|(_, local)| local)
     }
 
-    /// Opens a connection on the first device, through the neighbor `next_hop`; its session starts
-    /// as `session`.
+    /// Opens a connection on the first device of the interface that leads to the remote; its
+    /// session starts as `session`.
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is kept in that case.
@@ -137,9 +151,9 @@ impl<D: Device, A: App> Worker<D, A> {
         if !ip::is_unicast(remote) || self.local(&remote).is_some() {
             return Err(OpenError::BadRemote);
         }
-        if self.local(&local).is_none() || local.is_ipv4() != remote.is_ipv4() {
-            return Err(OpenError::BadLocal);
-        }
+        let known = self.local(&local);
+        let interface = known.filter(|_| local.is_ipv4() == remote.is_ipv4());
+        let interface = interface.ok_or(OpenError::BadLocal)?.interface;
         let place = self.flows.find_place(now, &tuple, config.timestamps);
         if matches!(place, Place::Taken) {
             return Err(OpenError::InUse);
@@ -151,6 +165,9 @@ impl<D: Device, A: App> Worker<D, A> {
             self.ask_for(now, local, remote);
             return Err(OpenError::NeighborUnknown);
         };
+        let device = self.device_on(interface);
+        let device = device.filter(|_| station.interface == interface);
+        let device = device.ok_or(OpenError::OtherInterface)?;
         let mut after = None;
         if let Place::Left(number, end) = place {
             self.forget_time_wait(number);
@@ -161,13 +178,13 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         let iss = self.isn(now, &tuple, after);
         let ts_offset = self.config.secret.ts_offset(&tuple);
-        let path = self.ports[0].path(&tuple);
+        let path = self.ports[device].path(&tuple);
         let flow = OpenFlow {
             tuple,
             link: Link {
-                station,
+                station: station.mac,
                 vlan: None,
-                device: 0,
+                device: device as u16,
             },
             listener: None,
             timer: TimerId::NONE,

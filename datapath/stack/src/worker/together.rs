@@ -9,29 +9,34 @@ use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
 use crate::limits::HANDED_PER_TURN;
+use crate::link::InterfaceId;
 use crate::peers::{Claim, Peers, WorkerId};
 use crate::rss::Rss;
 
 /// The way to the other workers, and room for a frame of theirs.
 pub(super) struct Together {
     peers: Box<dyn Peers>,
-    /// How the network card deals frames out to the workers, where that is known.
-    rss: Option<Rss>,
+    /// How the card of each interface deals frames out to the workers, where that is known.
+    rss: Vec<Option<Rss>>,
     /// Taken out while a frame in it is processed.
     buffer: Vec<u8>,
 }
 
 impl Together {
-    /// Whether the peer's segments come to this worker; where nobody knows, they might.
-    pub(super) fn brings_home(&self, tuple: &Tuple) -> bool {
-        self.rss.as_ref().is_none_or(|rss| rss.brings_home(tuple))
+    /// Whether the peer's segments, which come by `interface`, come to this worker; where nobody
+    /// knows, they might.
+    pub(super) fn brings_home(&self, interface: InterfaceId, tuple: &Tuple) -> bool {
+        let rss = self.rss.get(usize::from(interface.0));
+        let rss = rss.and_then(Option::as_ref);
+        rss.is_none_or(|rss| rss.brings_home(tuple))
     }
 }
 
 impl<D: Device, A: App> Worker<D, A> {
     /// Makes it one of several, the `seat` of so many, after it was given its devices and before
-    /// it has connections. With `rss`, active opens choose ports whose replies come to it.
-    pub fn join(&mut self, peers: Box<dyn Peers>, seat: (WorkerId, u8), rss: Option<Rss>) {
+    /// it has connections. By the `rss` of an interface, active opens choose ports whose replies
+    /// come to it.
+    pub fn join(&mut self, peers: Box<dyn Peers>, seat: (WorkerId, u8), rss: Vec<Option<Rss>>) {
         let (me, of) = seat;
         self.source_ports.share(me, of);
         let devices = self.ports.iter().map(|port| port.device.capabilities());
@@ -73,13 +78,14 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Hands a frame that belongs to no flow here to the worker whose flow it is. Whether there is
     /// one. What was handed over goes no further.
     pub(super) fn hand_over(&mut self, tuple: &Tuple, raw: Raw<'_>) -> bool {
+        let from = self.ports[raw.port].interface;
         let Some(together) = self.together.as_mut().filter(|_| !raw.handed) else {
             return false;
         };
         let Some(owner) = together.peers.owner(self.flows.key(tuple)) else {
             return false;
         };
-        if together.peers.hand_over(owner, raw.bytes) {
+        if together.peers.hand_over(owner, from, raw.bytes) {
             self.counters.handed_over += 1;
         } else {
             self.counters.drop_hand_over_full += 1;
@@ -94,18 +100,28 @@ impl<D: Device, A: App> Worker<D, A> {
                 return 0;
             };
             let mut buffer = std::mem::take(&mut together.buffer);
-            let len = together.peers.take(&mut buffer);
-            if let Some(bytes) = len.and_then(|len| buffer.get(..len)) {
+            let taken = together.peers.take(&mut buffer);
+            if let Some((from, len)) = taken
+                && let Some(bytes) = buffer.get(..len)
+            {
                 self.counters.taken_over += 1;
-                self.receive_one(now, Raw::handed(bytes));
+                self.receive_handed_one(now, from, bytes);
             }
             if let Some(together) = &mut self.together {
                 together.buffer = buffer;
             }
-            if len.is_none() {
+            if taken.is_none() {
                 return received;
             }
         }
         HANDED_PER_TURN
+    }
+
+    /// Any device of the interface answers.
+    fn receive_handed_one(&mut self, now: Instant, from: InterfaceId, bytes: &[u8]) {
+        match self.device_on(from) {
+            Some(device) => self.receive_one(now, Raw::handed(device, bytes)),
+            None => self.counters.drop_not_ours += 1,
+        }
     }
 }

@@ -1,0 +1,85 @@
+//! Where a server is: its interfaces, addresses and ports.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use wirepath_bpf::{SteerError, Steering};
+use wirepath_stack::link::{InterfaceId, LocalAddress};
+
+/// An interface of a server.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) interface: Arc<str>,
+    /// The kernel's number of the interface.
+    pub(super) index: u32,
+    pub(super) steering: Steering,
+}
+
+/// Where a server is.
+#[derive(Debug)]
+pub(super) struct Site {
+    /// Its interfaces, by [`InterfaceId`]; there is one at least.
+    pub(super) places: Vec<Place>,
+    pub(super) addresses: Vec<LocalAddress>,
+    /// Ports of connections to backends.
+    pub(super) source_ports: RangeInclusive<u16>,
+}
+
+/// A queue of an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The interface.
+    pub interface: Arc<str>,
+    /// Whether that is the first of the server.
+    pub is_first: bool,
+    /// Its number there.
+    pub number: u32,
+}
+
+/// A queue of the first interface is known by its number alone.
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_first {
+            write!(f, "{}:", self.interface)?;
+        }
+        write!(f, "{}", self.number)
+    }
+}
+
+impl Site {
+    pub(super) fn place(&self, id: InterfaceId) -> &Place {
+        &self.places[usize::from(id.0)]
+    }
+
+    /// The place of an address that is served.
+    pub(super) fn place_of(&self, address: IpAddr) -> Option<&Place> {
+        let mut addresses = self.addresses.iter();
+        let local = addresses.find(|local| local.address == address)?;
+        Some(self.place(local.interface))
+    }
+
+    /// The names of the interfaces.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self.places.iter().map(|place| &*place.interface).collect();
+        names.join(" or ")
+    }
+
+    /// The kernel's numbers of the interfaces.
+    pub(super) fn indexes(&self) -> Vec<u32> {
+        self.places.iter().map(|place| place.index).collect()
+    }
+
+    /// Frames by what the XDP programs did with them.
+    pub(super) fn verdicts(&self) -> Result<BTreeMap<&'static str, u64>, SteerError> {
+        let mut sums = BTreeMap::new();
+        for place in &self.places {
+            for (verdict, count) in place.steering.counters()?.iter() {
+                *sums.entry(verdict.name()).or_default() += count;
+            }
+        }
+        Ok(sums)
+    }
+}

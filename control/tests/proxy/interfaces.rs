@@ -1,0 +1,110 @@
+//! Front and back on two interfaces.
+
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use wirepath::netns::{End, Link, Namespace, Network, connect};
+
+use super::support::backends::{Backend, Manner};
+use super::support::client;
+use super::support::file::File;
+use super::support::server::{run_to_end, server_command};
+use super::text::{MEGABYTE, echo_many};
+use super::{FRONT, backend, file_of, proxy, serve};
+
+/// The server's second interface.
+const BACK: &str = "back0";
+const BACK_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
+/// A host that only the second interface leads to.
+const HOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 78, 0, 10)), 7);
+
+/// Client and server on one link, server and backends on another, of so many queues each.
+fn network(label: &str, queues: u32) -> (Network, Namespace) {
+    let link = Link {
+        queues,
+        ..Link::default()
+    };
+    let network = Network::direct(label, &link).unwrap();
+    let hosts = Namespace::new(&format!("{label}-backends")).unwrap();
+    let host = End::new(&hosts, "host0").address(HOST.ip(), 24);
+    let back = End::new(&network.server, BACK).address(BACK_ADDRESS, 24);
+    connect(&host, &back, &link).unwrap();
+    (network, hosts)
+}
+
+#[test]
+fn text_goes_between_two_interfaces_and_two_workers() {
+    let (network, hosts) = network("proxy-two", 2);
+    let echo = Backend::start_at(&hosts, HOST, Manner::Echo);
+    let flags = ["--back", BACK, "--workers", "2"];
+    let server = proxy(&network, &[echo.at()], &flags);
+    echo_many(&network, 16, 2 * MEGABYTE);
+    assert_eq!(backend(&server, echo.at()).counters["opened"], 16);
+    let stats = server.stop();
+    // Both carry the text both ways, and neither what is the other's.
+    for interface in [Network::SERVER_INTERFACE, BACK] {
+        let queues = stats.workers.iter().flat_map(|worker| &worker.traffic);
+        let queues: Vec<_> = queues.filter(|it| it.interface == interface).collect();
+        assert_eq!(queues.len(), 2, "{interface}");
+        let sum = |get: fn(&wirepath::api::QueueStats) -> u64| -> u64 {
+            queues.iter().map(|queue| get(queue)).sum()
+        };
+        let (came, went) = (sum(|it| it.bytes_in), sum(|it| it.bytes_out));
+        let text = 16 * 2 * MEGABYTE;
+        for bytes in [came, went] {
+            assert!((text..2 * text).contains(&bytes), "{interface}: {bytes}");
+        }
+    }
+}
+
+#[test]
+fn a_backend_behind_the_first_interface_is_reached_by_that() {
+    let (network, hosts) = network("proxy-both", 1);
+    let behind = Backend::start_at(&hosts, HOST, Manner::HalfClose);
+    let at = SocketAddr::new(Network::CLIENT_V4.into(), 7);
+    let before = Backend::start_at(&network.client, at, Manner::HalfClose);
+    let server = proxy(&network, &[behind.at(), before.at()], &["--back", BACK]);
+    for _ in 0..6 {
+        let mut answer = String::new();
+        let mut stream = client::connect(&network.client, FRONT);
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "that is all\n");
+    }
+    assert_eq!((behind.accepted(), before.accepted()), (3, 3));
+    server.stop();
+}
+
+#[test]
+fn connections_to_a_backend_come_from_the_interface_that_leads_there() {
+    let (network, _hosts) = network("proxy-source", 1);
+    let text = |source| {
+        let pool = format!("source_address = \"{source}\"");
+        let text = file_of(&pool, &[(HOST, "")]);
+        let front = format!("addresses = [\"{}\"]\n", client::SHARED_V4);
+        let back = format!("[back]\ninterface = \"{BACK}\"\n");
+        text.replace(&front, &(front.clone() + &back))
+    };
+    let file = File::new(&text(Network::SERVER_V4));
+    let flags = ["--config", file.path()];
+    let (code, said) = run_to_end(server_command(&network.server, "serve", &flags));
+    assert_eq!(code, Some(2), "{said}");
+    let words = "is reached by back0, where source_address 10.77.0.2 is not served";
+    assert!(said.contains(words), "{said}");
+    let (_file, server) = serve(&network, &text(BACK_ADDRESS));
+    server.stop();
+}
+
+#[test]
+fn the_second_interface_must_be_another_that_is_there() {
+    let (network, _hosts) = network("proxy-wrong", 1);
+    let to = HOST.to_string();
+    for (back, words) in [
+        (Network::SERVER_INTERFACE, "served in front already"),
+        ("gone0", "no interface gone0"),
+    ] {
+        let flags = ["--listen", "8080", "--to", &to, "--back", back];
+        let (code, said) = run_to_end(server_command(&network.server, "proxy", &flags));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+}
