@@ -234,7 +234,9 @@ fn hash(keyed: &Keyed, tuple: &Tuple) -> u64 {
     let ports = u32::from(tuple.local.port) << 16 | u32::from(tuple.remote.port);
     match (tuple.local.address, tuple.remote.address) {
         (IpAddr::V4(local), IpAddr::V4(remote)) => {
-            hasher.write_u64(u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits()));
+            let addresses = u64::from(local.to_bits()) << 32 | u64::from(remote.to_bits());
+            let whole = u128::from(addresses) << 32 | u128::from(ports);
+            hasher.hash(&whole.to_ne_bytes())
         }
         (local, remote) => {
             for address in [local, remote] {
@@ -243,8 +245,8 @@ fn hash(keyed: &Keyed, tuple: &Tuple) -> u64 {
                     IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
                 }
             }
+            hasher.write_u32(ports);
+            hasher.finish()
         }
     }
-    hasher.write_u32(ports);
-    hasher.finish()
 }

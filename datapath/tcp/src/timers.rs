@@ -97,6 +97,11 @@ impl Timers {
         due
     }
 
+    /// The earliest deadline; `NEVER` when none is armed.
+    pub(crate) fn earliest(&self) -> Instant {
+        self.0.into_iter().fold(Instant::NEVER, Instant::min)
+    }
+
     /// The earliest deadline and its timer, if any is armed.
     pub(crate) fn next(&self) -> Option<(Timer, Instant)> {
         let timers = Timer::ALL

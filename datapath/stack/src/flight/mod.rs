@@ -107,7 +107,7 @@ impl Default for Saved {
 #[derive(Debug)]
 pub struct Flight {
     heads: Vec<Head>,
-    events: Vec<Packed>,
+    events: Vec<[Packed; FLIGHT_EVENTS]>,
     /// Rings of connections that are over, the oldest first.
     over: VecDeque<u32>,
     /// Where to look next for a ring that was silent.
@@ -123,7 +123,7 @@ impl Flight {
     pub(crate) fn new() -> Self {
         Self {
             heads: Vec::with_capacity(FLIGHT_RINGS),
-            events: Vec::with_capacity(FLIGHT_RINGS * FLIGHT_EVENTS),
+            events: Vec::with_capacity(FLIGHT_RINGS),
             over: VecDeque::with_capacity(FLIGHT_RINGS),
             hand: 0,
             saved: std::array::from_fn(|_| (0..FLIGHT_SAVED).map(|_| Saved::default()).collect()),
@@ -144,11 +144,8 @@ impl Flight {
         if !owns {
             *ring = self.take(owner, tuple, micros);
         }
-        let Some(head) = self.heads.get_mut(ring.0 as usize) else {
-            return;
-        };
-        let first = ring.0 as usize * FLIGHT_EVENTS;
-        let Some(events) = self.events.get_mut(first..first + FLIGHT_EVENTS) else {
+        let at = ring.0 as usize;
+        let (Some(head), Some(events)) = (self.heads.get_mut(at), self.events.get_mut(at)) else {
             return;
         };
         let mut span = micros.saturating_sub(head.last);
@@ -182,8 +179,7 @@ impl Flight {
         let Some(&head) = self.head(ring).filter(|head| head.owner == owner) else {
             return;
         };
-        let first = ring.0 as usize * FLIGHT_EVENTS;
-        let source = &self.events[first..first + FLIGHT_EVENTS];
+        let source = &self.events[ring.0 as usize];
         let (saved, saves) = (
             &mut self.saved[trouble as usize],
             &mut self.saves[trouble as usize],
@@ -213,8 +209,8 @@ impl Flight {
     /// What the rings hold, connections that are over included, and what was saved, of those that
     /// `is_meant` picks.
     pub fn recordings(&self, is_meant: impl Fn(&Tuple, Option<Trouble>) -> bool) -> Vec<Recording> {
-        let rings = self.heads.iter().zip(self.events.chunks(FLIGHT_EVENTS));
-        let rings = rings.map(|(head, events)| (head, None, events));
+        let rings = self.heads.iter().zip(&self.events);
+        let rings = rings.map(|(head, events)| (head, None, &events[..]));
         let saved = Trouble::ALL.into_iter().flat_map(|trouble| {
             let saved = self.saved[trouble as usize].iter();
             saved.filter_map(move |it| Some((it.head.as_ref()?, Some(trouble), &it.events[..])))
@@ -244,8 +240,7 @@ impl Flight {
         };
         if self.heads.len() < FLIGHT_RINGS {
             self.heads.push(head);
-            let events = self.heads.len() * FLIGHT_EVENTS;
-            self.events.resize(events, Packed::default());
+            self.events.push([Packed::default(); FLIGHT_EVENTS]);
             return RingId(self.heads.len() as u32 - 1);
         }
         let over = self.over.pop_front();
@@ -266,7 +261,7 @@ impl Flight {
 }
 
 impl Head {
-    fn push(&mut self, events: &mut [Packed], event: Packed) {
+    fn push(&mut self, events: &mut [Packed; FLIGHT_EVENTS], event: Packed) {
         events[self.written as usize % FLIGHT_EVENTS] = event;
         self.written += 1;
     }

@@ -253,13 +253,10 @@ impl<D: Device, A: App> Worker<D, A> {
             };
             let Some(outgoing) = flow.connection.poll_segment(now, &mut self.pool) else {
                 port.keep_spare(frame);
-                flow.dirty = false;
-                if let Some(deadline) = flow.connection.next_deadline() {
-                    self.wheel.bring_forward(flow.timer, deadline);
-                }
-                self.retire(number);
+                self.rest(number);
                 return sent;
             };
+            let is_last = flow.connection.is_silent();
             let envelope = Envelope {
                 tuple: flow.tuple,
                 link: flow.link,
@@ -269,16 +266,31 @@ impl<D: Device, A: App> Worker<D, A> {
             let text = flow.connection.text(&self.pool, &outgoing);
             let written = port.write(&mut frame, &envelope, &outgoing.header, text);
             let header = &outgoing.header;
-            let sent = Event::segment(Direction::Out, header, outgoing.text_len());
+            let event = Event::segment(Direction::Out, header, outgoing.text_len());
             let owner = (number, &flow.tuple);
-            self.flight.note(now, &mut flow.ring, owner, sent);
+            self.flight.note(now, &mut flow.ring, owner, event);
             self.send(&envelope, frame, written, header.flags);
             if header.flags.contains(Flags::RST) {
                 self.note_reset(number);
             }
+            if is_last {
+                self.rest(number);
+                return sent + 1;
+            }
         }
         self.dirty.push_back(number);
         SEGMENTS_PER_CONNECTION_AND_TURN
+    }
+
+    /// A connection has nothing more to send now.
+    fn rest(&mut self, number: u32) {
+        if let Some(flow) = self.flows.open.get_mut(number) {
+            flow.dirty = false;
+            if let Some(deadline) = flow.connection.next_deadline() {
+                self.wheel.bring_forward(flow.timer, deadline);
+            }
+        }
+        self.retire(number);
     }
 
     /// Sends a segment without text at once.

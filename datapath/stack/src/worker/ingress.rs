@@ -84,8 +84,10 @@ impl<D: Device, A: App> Worker<D, A> {
             self.counters.frames_in += 1;
             self.counters.bytes_in += frame.bytes().len() as u64;
             self.taps.see(port, Direction::In, frame.bytes());
-            let arrival = self.read(now, number, Raw::received(port, frame.bytes()));
-            self.arrivals.extend(arrival);
+            let raw = Raw::received(port, frame.bytes());
+            if let Some(arrival) = self.read(now, number, raw) {
+                self.arrivals.push(arrival);
+            }
         }
         let traffic = &mut self.ports[port].traffic;
         traffic.batches_in += 1;
@@ -94,11 +96,12 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     fn process_all(&mut self, now: Instant, port: usize, batch: &Batch<D::Frame>) {
-        for index in 0..self.arrivals.len() {
-            let arrival = self.arrivals[index];
+        let arrivals = std::mem::take(&mut self.arrivals);
+        for arrival in &arrivals {
             let bytes = batch.frames()[arrival.frame].bytes();
-            self.process(now, &arrival, Raw::received(port, bytes));
+            self.process(now, arrival, Raw::received(port, bytes));
         }
+        self.arrivals = arrivals;
     }
 
     /// A frame that comes alone.
@@ -109,12 +112,15 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// Reads a frame, and counts one that makes no sense.
+    #[inline]
     fn read(&mut self, now: Instant, number: usize, raw: Raw<'_>) -> Option<Arrival> {
-        let arrival = self.parse(now, number, raw);
-        arrival.unwrap_or_else(|error| {
-            self.counters.malformed[error.index()] += 1;
-            None
-        })
+        match self.parse(now, number, raw) {
+            Ok(arrival) => arrival,
+            Err(error) => {
+                self.counters.malformed[error.index()] += 1;
+                None
+            }
+        }
     }
 
     fn process(&mut self, now: Instant, arrival: &Arrival, raw: Raw<'_>) {

@@ -47,9 +47,31 @@ impl ByteQueue {
         pool: &mut BlockPool,
         purpose: Purpose,
         offset: u32,
+        bytes: &[u8],
+    ) -> Result<(), PoolEmpty> {
+        let begin = usize::from(self.head) + offset as usize;
+        let end = begin + bytes.len();
+        // Nearly all that is written lies in one block, the first.
+        if begin == end || end > BLOCK_SIZE || matches!(self.root, Root::Index(_)) {
+            return self.write_across(pool, purpose, begin, bytes);
+        }
+        if self.is_unallocated() {
+            self.root = Root::Block(pool.take(purpose)?);
+        }
+        if let Root::Block(block) = &self.root {
+            pool.bytes_mut(block)[begin..end].copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    /// As [`write`](Self::write), from `position` in the first block on.
+    fn write_across(
+        &mut self,
+        pool: &mut BlockPool,
+        purpose: Purpose,
+        mut position: usize,
         mut bytes: &[u8],
     ) -> Result<(), PoolEmpty> {
-        let mut position = usize::from(self.head) + offset as usize;
         while !bytes.is_empty() {
             let within = position % BLOCK_SIZE;
             let count = bytes.len().min(BLOCK_SIZE - within);
@@ -97,6 +119,10 @@ impl ByteQueue {
 
     /// Gives back every block.
     pub fn clear(&mut self, pool: &mut BlockPool) {
+        if self.is_unallocated() {
+            (self.head, self.first) = (0, 0);
+            return;
+        }
         match std::mem::take(self).root {
             Root::Empty => {}
             Root::Block(block) => pool.give(block),

@@ -248,11 +248,12 @@ impl Connection {
     pub(super) fn arm_tail_probe(&mut self, now: Instant) {
         self.timers.disarm(Timer::TailProbe);
         self.pending.remove(Pending::TAIL_PROBE);
+        if self.snd.una == self.snd.nxt || !self.timers.is_armed(Timer::Retransmit) {
+            return;
+        }
         let delay = PEER_ACK_DELAY.duration();
         let after = self.recovery.probe_timeout(self.rtt.srtt(), delay);
         if let Some(at) = after.map(|after| now + after)
-            && self.snd.una != self.snd.nxt
-            && self.timers.is_armed(Timer::Retransmit)
             && at < self.timers.deadline(Timer::Retransmit)
         {
             self.timers.arm(Timer::TailProbe, at);

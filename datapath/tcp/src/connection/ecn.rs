@@ -44,6 +44,11 @@ impl EcnState {
         self.agreed
     }
 
+    /// Whether what came before the marks changed is to be acknowledged.
+    pub(super) const fn owes_before_change(&self) -> bool {
+        self.owed_before.is_some()
+    }
+
     /// cwnd was reduced for whatever reason: the next new text says so.
     pub(super) fn on_reduced(&mut self, nxt: SeqNum) {
         self.cwr_due = self.agreed;

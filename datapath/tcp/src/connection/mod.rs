@@ -220,7 +220,8 @@ impl Connection {
     /// The earliest instant at which [`on_deadline`](Self::on_deadline) has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next().map(|(_, at)| at)
+        let earliest = self.timers.earliest();
+        (earliest != Instant::NEVER).then_some(earliest)
     }
 
     /// The next thing to tell the application.

@@ -62,7 +62,24 @@ impl Connection {
                 .or_else(|| self.pure_ack(now, pool)),
         }?;
         self.counts.segments_out += 1;
+        if self.is_silent() {
+            self.note_limit();
+        }
         Some(outgoing)
+    }
+
+    /// Whether [`poll_segment`](Self::poll_segment) has nothing more, as far as that is seen at a
+    /// glance, after it had something: most often it had but one.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let asked = Pending::RESET | Pending::SYN | Pending::PROBE | Pending::TAIL_PROBE;
+        self.state.is_synchronized()
+            && self.snd.unsent() == 0
+            && self.rcv.ack_due != AckDue::Now
+            && !self.pending.intersects(asked)
+            && !self.recovery.is_resending()
+            && !self.snd.is_starved()
+            && !self.ecn.owes_before_change()
     }
 
     /// The text of `outgoing`, in pieces as it lies in the pool.

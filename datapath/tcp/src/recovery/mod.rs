@@ -193,6 +193,14 @@ impl Recovery {
         }
     }
 
+    /// Whether there may be something to send again.
+    pub(crate) fn is_resending(&self) -> bool {
+        match self {
+            Self::NewReno(r) => r.next_range().is_some(),
+            Self::Sack(r) => r.has_missing(),
+        }
+    }
+
     /// What is to be sent again, where it is one range: for the invariants.
     pub(crate) fn resend_range(&self) -> Option<SeqRange> {
         match self {

@@ -171,6 +171,11 @@ impl Rack {
         wait.max(NEXT_LOOK)
     }
 
+    /// Nothing is in flight to be looked at.
+    pub(super) fn rest(&mut self) {
+        self.looked_up_to = 0;
+    }
+
     /// RACK.reo_wnd: RFC 8985 6.2 step 4. `certain` in a recovery, or when DupThresh segments have
     /// overtaken what is missing.
     pub(super) fn reordering_window(&self, rtts: Rtts, certain: bool) -> Duration {

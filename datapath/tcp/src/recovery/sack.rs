@@ -112,6 +112,11 @@ impl SackRecovery {
         self.board.next_lost(pool).map(|(_, segment)| segment.range)
     }
 
+    /// Whether something counts as lost and was not sent again.
+    pub(super) const fn has_missing(&self) -> bool {
+        self.board.missing_bytes() > 0
+    }
+
     /// The segment that [`next_range`](Self::next_range) named was sent again, up to `end`.
     pub(super) fn on_resent(&mut self, pool: &mut BlockPool, end: SeqNum, leaving: Leaving) {
         if let Some((index, segment)) = self.board.next_lost(pool) {
@@ -370,6 +375,10 @@ impl SackRecovery {
         event: &AckEvent,
         outcome: &mut AckOutcome,
     ) {
+        if self.board.segments() == 0 {
+            // Nothing is left that could be.
+            return self.rack.rest();
+        }
         let in_recovery = self.phase != Phase::Open;
         let sacked = self.board.sacked_bytes() / event.smss.max(1);
         let certain = in_recovery || sacked >= self.config.reordering.into();

@@ -24,12 +24,15 @@ impl Sum {
     /// The sum of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
+        if bytes.len() < SHORT {
+            return finish(0, bytes, bytes.len());
+        }
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         let mut lanes = Lanes::default();
         for block in blocks {
             lanes.add(block);
         }
-        lanes.finish(rest, bytes.len())
+        finish(lanes.total(), rest, bytes.len())
     }
 
     /// The sum of one 16-bit word.
@@ -90,7 +93,7 @@ pub fn copy_and_sum(destination: &mut [u8], source: &[u8]) -> Option<Sum> {
         lanes.add(from);
     }
     to_rest.copy_from_slice(from_rest);
-    Some(lanes.finish(from_rest, source.len()))
+    Some(finish(lanes.total(), from_rest, source.len()))
 }
 
 /// The sum of the pseudo-header: RFC 9293 3.1 for IPv4, RFC 8200 8.1 for IPv6.
@@ -104,9 +107,11 @@ pub fn pseudo_header(
     protocol: Protocol,
     length: usize,
 ) -> Sum {
-    let length = u64::try_from(length).unwrap_or(u64::MAX);
-    let addresses = add(of_address(source), of_address(destination));
-    Sum::of_word(add(addresses, add(u16::from(protocol.0), fold(length))))
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    let words = [u64::from(protocol.0), u64::from(length)];
+    let addresses = [of_address(source), of_address(destination)];
+    let words = words.into_iter().chain(addresses);
+    Sum::of_word(fold(words.fold(0, u64::wrapping_add)))
 }
 
 /// The checksum field after the bytes under `old` became those under `new`: RFC 1624 3, equation 3.
@@ -117,12 +122,15 @@ pub const fn update(field: u16, old: Sum, new: Sum) -> u16 {
     !add(add(!field, !old.folded), new.folded)
 }
 
-fn of_address(address: IpAddr) -> u16 {
+/// The sum of an address in words of 32 bits, at most four of them.
+fn of_address(address: IpAddr) -> u64 {
     match address {
-        IpAddr::V4(address) => fold(u64::from(address.to_bits())),
+        IpAddr::V4(address) => u64::from(address.to_bits()),
         IpAddr::V6(address) => {
-            let (high, low) = (address.to_bits() >> 64, address.to_bits());
-            add(fold(high as u64), fold(low as u64))
+            let bits = address.to_bits();
+            let words = [bits >> 96, bits >> 64, bits >> 32, bits];
+            let words = words.map(|word| u64::from(word as u32));
+            words.into_iter().fold(0, u64::wrapping_add)
         }
     }
 }
@@ -134,6 +142,8 @@ const fn add(left: u16, right: u16) -> u16 {
 }
 
 const BLOCK: usize = 32;
+/// Runs shorter than this are not worth the vectors: headers, above all.
+const SHORT: usize = 4 * BLOCK;
 
 /// One accumulator per 32-bit word of a block, so that the additions are independent and the
 /// compiler makes vectors of them. None overflows below 2^32 blocks.
@@ -148,39 +158,44 @@ impl Lanes {
         }
     }
 
-    /// Adds what is left of `len` bytes after the last whole block.
-    fn finish(self, rest: &[u8], len: usize) -> Sum {
-        let (words, last) = rest.as_chunks::<4>();
-        let words = words
-            .iter()
-            .map(|word| u64::from(u32::from_ne_bytes(*word)));
-        let last = match *last {
-            [a] => [a, 0, 0, 0],
-            [a, b] => [a, b, 0, 0],
-            [a, b, c] => [a, b, c, 0],
-            _ => [0; 4],
-        };
-        let last = u64::from(u32::from_ne_bytes(last));
-        let total = self
-            .0
-            .into_iter()
-            .chain(words)
-            .fold(last, u64::wrapping_add);
-        // The byte order of the sum is that of the words summed, RFC 1071 2 (B).
-        Sum {
-            folded: u16::from_be(fold(total)),
-            odd: len & 1 == 1,
-        }
+    fn total(self) -> u64 {
+        self.0.into_iter().fold(0, u64::wrapping_add)
     }
+}
+
+/// Adds to the `total` of whole blocks what is left of `len` bytes after the last of them.
+#[inline]
+fn finish(total: u64, rest: &[u8], len: usize) -> Sum {
+    let (wide, rest) = rest.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let wide = wide.iter().chain([&last]);
+    let total = wide.fold(total, |total, eight| {
+        add_wide(total, u64::from_ne_bytes(*eight))
+    });
+    // The byte order of the sum is that of the words summed, RFC 1071 2 (B).
+    Sum {
+        folded: u16::from_be(fold(total)),
+        odd: len & 1 == 1,
+    }
+}
+
+/// Ones-complement addition of four words at a time.
+const fn add_wide(left: u64, right: u64) -> u64 {
+    let (sum, carry) = left.overflowing_add(right);
+    sum.wrapping_add(carry as u64)
 }
 
 /// Folds the carries of a 64-bit sum back into 16 bits.
 const fn fold(total: u64) -> u16 {
-    let [a, b, c, d, e, f, g, h] = total.to_be_bytes();
-    add(
-        add(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])),
-        add(u16::from_be_bytes([e, f]), u16::from_be_bytes([g, h])),
-    )
+    // End-around carries add up to no more than a bit each time.
+    let total = (total >> 32).wrapping_add(total & 0xFFFF_FFFF);
+    let total = (total >> 32).wrapping_add(total & 0xFFFF_FFFF);
+    let total = (total >> 16).wrapping_add(total & 0xFFFF);
+    let total = (total >> 16).wrapping_add(total & 0xFFFF);
+    total as u16
 }
 
 #[cfg(test)]

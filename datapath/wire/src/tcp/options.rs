@@ -24,6 +24,13 @@ mod kind {
 pub(super) fn parse(mut bytes: &[u8]) -> (Options, bool) {
     let mut options = Options::default();
     let mut illegal = false;
+    // What nearly every segment has, and nothing else: RFC 7323 appendix A.
+    if let [kind::NO_OPERATION, kind::NO_OPERATION, timestamps @ ..] = bytes
+        && let [kind::TIMESTAMPS, 10, _, _, _, _, _, _, _, _] = timestamps
+    {
+        illegal = !take(&mut options, timestamps);
+        return (options, illegal);
+    }
     loop {
         bytes = match bytes {
             [] | [kind::END, ..] => return (options, illegal),
@@ -126,18 +133,21 @@ impl Options {
     /// fit beside the others do not count.
     #[must_use]
     pub fn emitted_len(&self) -> usize {
+        let before = self.len_before_sack();
+        if self.sack.is_empty() {
+            return before;
+        }
         let blocks = self.emitted_blocks().len();
-        let sack = match blocks {
-            0 => 0,
-            _ => blocks
-                .saturating_mul(SACK_BLOCK_LEN)
-                .saturating_add(SACK_LEAD_LEN),
-        };
-        self.len_before_sack().saturating_add(sack)
+        let sack = blocks.saturating_mul(SACK_BLOCK_LEN);
+        let lead = if blocks > 0 { SACK_LEAD_LEN } else { 0 };
+        before.saturating_add(sack).saturating_add(lead)
     }
 
     /// Those of the SACK blocks that fit: 3 beside timestamps, RFC 2018 3.
     fn emitted_blocks(&self) -> &[SackBlock] {
+        if self.sack.is_empty() {
+            return &[];
+        }
         let room = MAX_OPTIONS_LEN
             .saturating_sub(self.len_before_sack())
             .saturating_sub(SACK_LEAD_LEN);

@@ -227,10 +227,13 @@ impl End {
         if self.reads {
             self.read(usize::MAX);
         }
+        let mut is_silent = false;
         for count in 0.. {
             let Some(outgoing) = self.connection.poll_segment(self.now, &mut self.pool) else {
                 break;
             };
+            assert!(!is_silent, "it is silent, and has {outgoing:?}");
+            is_silent = self.connection.is_silent();
             assert!(count < MOST_SEGMENTS, "it never stops sending");
             let text = self.connection.text(&self.pool, &outgoing);
             let text: Vec<u8> = text.flatten().copied().collect();

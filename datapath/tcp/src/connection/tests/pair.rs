@@ -220,7 +220,10 @@ impl Pair {
     pub(super) fn emit(&mut self) {
         for by_client in [true, false] {
             let now = self.now;
+            let mut is_silent = false;
             while let Some(sent) = self.end(by_client).poll(now) {
+                assert!(!is_silent, "it is silent, and has {sent:?}");
+                is_silent = self.end(by_client).connection.is_silent();
                 self.transmit(by_client, sent);
             }
             self.end(by_client).at_rest();
