@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use super::servers::{Where, block_on, print};
+use super::servers::{Where, block_on, print_listing};
 use super::{Failure, parse_endpoint};
 use crate::api::{Listener, NewListener};
 
@@ -71,13 +71,7 @@ pub(super) async fn list(servers: &Where, json: bool) -> anyhow::Result<()> {
     for (_, client) in servers.all()? {
         all.extend(client.listeners().await?);
     }
-    let text = if json {
-        serde_json::to_string_pretty(&all)? + "\n"
-    } else {
-        table(&all)
-    };
-    print(&text)?;
-    Ok(())
+    print_listing(&all, json, |all| table(all))
 }
 
 /// Listeners in columns.

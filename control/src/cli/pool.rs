@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::servers::{Where, block_on, print};
+use super::servers::{Where, block_on, print_listing};
 use super::{Failure, parse_endpoint, stats};
 use crate::api::BackendChange;
 use crate::config::AdminChoice;
@@ -61,13 +61,9 @@ async fn list(args: &Args) -> anyhow::Result<()> {
     for (_, client) in args.servers.all()? {
         all.extend(client.pools().await?);
     }
-    let text = if args.json {
-        serde_json::to_string_pretty(&all)? + "\n"
-    } else {
+    print_listing(&all, args.json, |all| {
         let mut text = String::new();
-        stats::pools(&mut text, &all);
+        stats::pools(&mut text, all);
         text.trim_start().to_owned()
-    };
-    print(&text)?;
-    Ok(())
+    })
 }

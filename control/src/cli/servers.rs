@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
+use serde::Serialize;
 
 use super::Failure;
 use crate::api::{Client, running_servers};
@@ -62,6 +63,21 @@ where
         .enable_all()
         .build()?;
     Ok(tokio.block_on(work)?)
+}
+
+/// Prints what servers have said: as JSON, or as people read it.
+pub(super) fn print_listing<T: Serialize>(
+    all: &T,
+    json: bool,
+    table: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
+    let text = if json {
+        serde_json::to_string_pretty(all)? + "\n"
+    } else {
+        table(all)
+    };
+    print(&text)?;
+    Ok(())
 }
 
 /// Prints; whether anybody still reads. Whoever reads may have seen enough.

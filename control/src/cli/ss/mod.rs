@@ -5,7 +5,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::servers::{Where, block_on, print};
+use super::servers::{Where, block_on, print, print_listing};
 use super::{Failure, listen};
 use crate::api::{Client, Filter, Flow, FlowPage};
 use table::Table;
@@ -118,9 +118,7 @@ async fn summary(args: &Args) -> anyhow::Result<()> {
             *states.entry(state).or_default() += count;
         }
     }
-    let text = if args.json {
-        serde_json::to_string_pretty(&states)? + "\n"
-    } else {
+    print_listing(&states, args.json, |states| {
         let mut text = format!("Total: {}\n\n", states.values().sum::<u64>());
         for state in wirepath_tcp::state::State::ALL {
             let count = states.get(state.name()).copied().unwrap_or_default();
@@ -128,7 +126,5 @@ async fn summary(args: &Args) -> anyhow::Result<()> {
             let _ = writeln!(text, "{state:<12} {count:>9}");
         }
         text
-    };
-    print(&text)?;
-    Ok(())
+    })
 }

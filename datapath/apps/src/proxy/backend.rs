@@ -53,10 +53,10 @@ impl Health {
         }
     }
 
-    /// The link does not know its station. Whether it may still come to know it.
-    pub(super) fn may_be_found(&mut self, now: Instant) -> bool {
+    /// The link does not know its station: `None` when it has had the time to come to know it.
+    pub(super) fn await_station(&mut self, now: Instant) -> Option<&mut Self> {
         self.asked = self.asked.min(now);
-        now.since(self.asked) < FOUND_WITHIN
+        (now.since(self.asked) < FOUND_WITHIN).then_some(self)
     }
 }
 
@@ -115,8 +115,8 @@ impl Backend {
         self.ejections = 0;
     }
 
-    /// It has not answered as it should. Whether it is left out from now on.
-    pub(super) fn fail(&mut self, now: Instant, failure: Failure, ejection: &Ejection) -> bool {
+    /// It has not answered as it should.
+    pub(super) fn fail(&mut self, now: Instant, failure: Failure, ejection: &Ejection) {
         let count = match failure {
             Failure::Refused => &mut self.tally.refused,
             Failure::TimedOut => &mut self.tally.timed_out,
@@ -126,7 +126,7 @@ impl Backend {
         self.failures += 1;
         // Attempts that had begun before say nothing new.
         if ejection.failures == 0 || self.failures < ejection.failures || now < self.ejected_until {
-            return false;
+            return;
         }
         let span = ejection.first.saturating_mul(1 << self.ejections.min(20));
         self.ejected_until = now + span.min(ejection.most);
@@ -135,21 +135,20 @@ impl Backend {
         // When it comes back, one failure is enough.
         self.failures = ejection.failures - 1;
         self.tally.ejected += 1;
-        true
     }
 
-    /// An active check has ended. Whether it made a difference.
-    pub(super) fn checked(&mut self, now: Instant, good: bool, needed: u32) -> bool {
+    /// An active check has ended.
+    pub(super) fn checked(&mut self, now: Instant, good: bool, needed: u32) {
         if good {
             self.health.asked = Instant::NEVER;
         }
         if good == self.health.up {
             self.health.against = 0;
-            return false;
+            return;
         }
         self.health.against += 1;
         if self.health.against < needed.max(1) {
-            return false;
+            return;
         }
         self.health.up = good;
         self.health.against = 0;
@@ -157,7 +156,6 @@ impl Backend {
             self.back_since = now;
             self.ejected_until = Instant::ZERO;
         }
-        true
     }
 
     /// How it stands, as people are told.
@@ -197,25 +195,36 @@ mod tests {
         Instant::from_millis(1_000 * seconds)
     }
 
+    /// Whether it is left out once more by a failure.
+    fn is_ejected_by(backend: &mut Backend, now: Instant, failure: Failure) -> bool {
+        let before = backend.tally.ejected;
+        backend.fail(now, failure, &EJECTION);
+        backend.tally.ejected > before
+    }
+
     #[test]
     fn it_is_left_out_after_failures_in_a_row_each_time_for_longer() {
         let mut backend = backend();
         for _ in 0..2 {
-            assert!(!backend.fail(at(1), Failure::Refused, &EJECTION));
+            assert!(!is_ejected_by(&mut backend, at(1), Failure::Refused));
         }
         backend.succeed();
         for _ in 0..2 {
-            assert!(!backend.fail(at(1), Failure::Refused, &EJECTION));
+            assert!(!is_ejected_by(&mut backend, at(1), Failure::Refused));
         }
-        assert!(backend.fail(at(1), Failure::TimedOut, &EJECTION));
+        assert!(is_ejected_by(&mut backend, at(1), Failure::TimedOut));
         assert!(!backend.is_usable(at(1)));
         assert_eq!(backend.standing(at(1)), Standing::Ejected);
         assert!(backend.is_usable(at(2)));
         // Attempts from before it was left out fail late.
-        assert!(!backend.fail(Instant::from_millis(1_500), Failure::Refused, &EJECTION));
+        assert!(!is_ejected_by(
+            &mut backend,
+            Instant::from_millis(1_500),
+            Failure::Refused
+        ));
         let mut now = at(2);
         for span in [2, 3, 3] {
-            assert!(backend.fail(now, Failure::Refused, &EJECTION));
+            assert!(is_ejected_by(&mut backend, now, Failure::Refused));
             assert!(!backend.is_usable(now + Duration::from_millis(1_000 * span - 1)));
             now = now + Duration::from_secs(span);
             assert!(backend.is_usable(now));

@@ -80,17 +80,14 @@ impl Proxy {
         };
         let (pool, endpoint) = (probe.pool, probe.backend);
         let backend = self.pools.get_mut(pool).and_then(|it| it.backend(endpoint));
-        let may_answer = error == OpenError::NeighborUnknown
-            && backend.is_some_and(|backend| backend.health.may_be_found(now));
-        if !may_answer {
+        let asked = backend.filter(|_| error == OpenError::NeighborUnknown);
+        let Some(health) = asked.and_then(|backend| backend.health.await_station(now)) else {
             return self.on_check_closed(now, id);
-        }
+        };
         // The link was asked only now.
+        health.next = now + ASK_AGAIN;
+        self.looks.look_by(health.next);
         self.probes.remove(id);
-        if let Some(backend) = self.pools.get_mut(pool).and_then(|it| it.backend(endpoint)) {
-            backend.health.next = now + ASK_AGAIN;
-            self.looks.look_by(backend.health.next);
-        }
     }
 
     /// The backend has answered the SYN of a check.

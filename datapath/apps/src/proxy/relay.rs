@@ -80,9 +80,8 @@ impl Proxy {
             return self.on_check_text(socket, id, text);
         }
         let now = socket.now();
-        let place = seat.place();
         // Where nobody is left to have it, it is taken.
-        let Some((side, id)) = place else {
+        let Some((side, id)) = seat.place() else {
             return text.len();
         };
         let Some(pair) = self.pairs.get_mut(id) else {
@@ -110,19 +109,16 @@ impl Proxy {
 
     /// One side has closed, and all of its text has been passed on: the other is told.
     pub fn on_peer_closed(&mut self, socket: &mut Socket<'_>, seat: Seat) {
-        let pair = seat
-            .place()
-            .map(|(side, id)| (side, self.pairs.get_mut(id)));
-        let Some((side, Some(pair))) = pair else {
+        let Some((side, id)) = seat.place() else {
+            return socket.shutdown();
+        };
+        let Some(pair) = self.pairs.get_mut(id) else {
             return socket.shutdown();
         };
         pair.closed[side as usize] = true;
         if pair.stage == Stage::Greeted {
             // The header cannot come any more.
-            if let Some((_, id)) = seat.place() {
-                self.refuse(id);
-            }
-            return;
+            return self.refuse(id);
         }
         // A backend that is still to be opened is told then.
         if !pair.waits() && socket.with_partner(|it| it.shutdown()).is_none() {

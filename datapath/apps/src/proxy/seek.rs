@@ -74,11 +74,7 @@ impl Proxy {
             return self.refuse(id);
         };
         match pool.place(now, pair.ends.client.address, &pair.tried) {
-            Place::At(endpoint) => {
-                pair.backend = Some(endpoint);
-                pair.attempted = now;
-                self.ask(id);
-            }
+            Place::At(endpoint) => self.attempt(now, id, endpoint),
             Place::Full if pool.queue.len() < pool.settings.queue => {
                 pair.stage = Stage::Queued;
                 pool.queue.push_back(id);
@@ -92,6 +88,15 @@ impl Proxy {
                 self.refuse(id);
             }
         }
+    }
+
+    /// Tries the backend that was chosen, where a place is held for the client.
+    fn attempt(&mut self, now: Instant, id: PairId, endpoint: Endpoint) {
+        if let Some(pair) = self.pairs.get_mut(id) {
+            pair.backend = Some(endpoint);
+            pair.attempted = now;
+        }
+        self.ask(id);
     }
 
     /// Asks the worker for a connection to the backend that was chosen.
@@ -182,9 +187,7 @@ impl Proxy {
             match pool.place(now, pair.ends.client.address, &pair.tried) {
                 Place::At(endpoint) => {
                     pool.queue.remove(at);
-                    pair.backend = Some(endpoint);
-                    pair.attempted = now;
-                    self.ask(next);
+                    self.attempt(now, next, endpoint);
                 }
                 // It has tried those in vain that have room: the next one may not have.
                 Place::Full | Place::Nowhere => at += 1,

@@ -185,6 +185,15 @@ impl Lab {
         peer
     }
 
+    /// A client opens a connection from this port, and the backend that is asked takes it.
+    #[track_caller]
+    pub(crate) fn pair(&mut self, port: u16) -> (Peer, Peer) {
+        let client = self.client(port);
+        let mut server = self.asked_one();
+        self.accept(&mut server);
+        (client, server)
+    }
+
     /// The SYNs to backends since the last call, as their hosts see them.
     pub(crate) fn asked(&mut self) -> Vec<Peer> {
         let is_syn = |sent: &Sent| sent.header.flags == Flags::SYN;

@@ -59,9 +59,7 @@ fn a_client_that_leaves_the_queue_leaves_its_place_in_it() {
         ..pool(&[backend(0, 1)])
     };
     let mut lab = Lab::new(settings, PORTS);
-    let first = lab.client(4_000);
-    let mut server = lab.asked_one();
-    lab.accept(&mut server);
+    let (first, _server) = lab.pair(4_000);
     for port in 4_001..4_010 {
         let waits = lab.client(port);
         assert_eq!(lab.report().queued, 1, "{port}");
@@ -220,9 +218,7 @@ fn who_waits_is_served_when_a_backend_comes() {
     lab.accept(&mut good);
     lab.refuse(&asked[1]);
     assert_eq!(lab.backend(1).standing, Standing::Down);
-    let _first = lab.client(4_000);
-    let mut server = lab.asked_one();
-    lab.accept(&mut server);
+    let _first = lab.pair(4_000);
     let _second = lab.client(4_001);
     assert_eq!(lab.report().queued, 1);
     lab.pass(110);
@@ -242,9 +238,7 @@ fn who_is_silent_for_too_long_is_reset_with_its_partner() {
         ..pool(&[backend(0, 0)])
     };
     let mut lab = Lab::new(settings, PORTS);
-    let mut client = lab.client(4_000);
-    let mut server = lab.asked_one();
-    lab.accept(&mut server);
+    let (mut client, mut server) = lab.pair(4_000);
     for _ in 0..3 {
         lab.pass(1_000);
         lab.send(&mut server, b"still here");
@@ -263,9 +257,7 @@ fn who_is_silent_for_too_long_is_reset_with_its_partner() {
 #[test]
 fn an_answer_that_is_complete_survives_the_reset_of_who_gave_it() {
     let mut lab = Lab::new(pool(&[backend(0, 0)]), PORTS);
-    let mut client = lab.client(4_000);
-    let mut server = lab.asked_one();
-    lab.accept(&mut server);
+    let (mut client, mut server) = lab.pair(4_000);
     lab.send(&mut server, &[7; 1_000]);
     lab.close(&mut server);
     // Before the client has taken it, the backend resets: something came for a closed socket.
@@ -304,9 +296,7 @@ fn an_attempt_at_a_backend_that_is_disabled_meanwhile_is_given_up() {
 #[test]
 fn a_drain_lets_pairs_finish_and_refuses_who_waits() {
     let mut lab = Lab::new(pool(&[backend(0, 1)]), PORTS);
-    let mut client = lab.client(4_000);
-    let mut server = lab.asked_one();
-    lab.accept(&mut server);
+    let (mut client, mut server) = lab.pair(4_000);
     let mut waits = lab.client(4_001);
     lab.drain();
     lab.hear(&mut waits);
