@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use wirepath_apps::proxy::AccessRecord;
+use wirepath_apps::proxy::{AccessRecord, Cause};
 use wirepath_tcp::time::Instant;
 
 use crate::runtime::{ControlPlane, PoolNumbers};
@@ -39,6 +39,8 @@ struct Line<'a> {
     /// How each side ended.
     client_end: Option<&'static str>,
     backend_end: Option<&'static str>,
+    /// Why it got no backend.
+    refused: Option<&'static str>,
 }
 
 /// Records that found no room.
@@ -131,6 +133,7 @@ fn lines(
                 duration_ms: millis(record.ended),
                 client_end: record.ends[0].map(|end| end.name()),
                 backend_end: record.ends[1].map(|end| end.name()),
+                refused: record.refused.map(Cause::name),
             },
         );
     }
@@ -173,10 +176,16 @@ mod tests {
             first_byte: None,
             ended: at(1_500),
             ends: [Some(CloseReason::Finished), Some(CloseReason::Reset)],
+            refused: None,
+        };
+        let refused = AccessRecord {
+            backend: None,
+            refused: Some(Cause::QueueFull),
+            ..record
         };
         let mut text = Vec::new();
         let numbers = PoolNumbers::named(&["web"]);
-        lines(&mut text, &[record], (3, at(2_000)), &numbers);
+        lines(&mut text, &[record, refused], (3, at(2_000)), &numbers);
         let text = String::from_utf8(text).unwrap();
         let lines: Vec<Value> = text
             .lines()
@@ -200,6 +209,8 @@ mod tests {
             (&"finished".into(), &"reset".into())
         );
         assert_eq!(line.get("source"), None);
-        assert_eq!(lines[1]["lost"], 3);
+        assert_eq!(line["refused"], Value::Null);
+        assert_eq!(lines[1]["refused"], "queue_full");
+        assert_eq!(lines[2]["lost"], 3);
     }
 }

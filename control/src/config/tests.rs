@@ -171,7 +171,7 @@ fn what_only_the_whole_shows_is_told_with_line_and_key() {
     refused(
         "interface = \"eth0\"\naddresses = [\"10.0.0.1\"]\n\
             [back]\ninterface = \"eth1\"\naddresses = [\"10.0.0.1\"]\n",
-        "a.toml:5:1: back.addresses[0]: 10.0.0.1 is there already",
+        "a.toml:5:14: back.addresses[0]: 10.0.0.1 is there already",
     );
     refused(
         "interface = \"eth0\"\n[device]\nring_size = 1000\n",

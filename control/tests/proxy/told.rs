@@ -88,6 +88,33 @@ fn each_connection_leaves_a_line_when_it_is_over() {
     fs::remove_file(&log).unwrap();
 }
 
+#[test]
+fn a_client_that_is_refused_leaves_a_line_that_says_why() {
+    let (network, hosts) = backends::network("proxy-refused", 1);
+    let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
+    let log = control_path().with_extension("log");
+    let text = format!(
+        "access_log = \"{}\"\n{}",
+        log.display(),
+        file_of("max_connections = 1", &plain(&[echo.at()]))
+    );
+    let (_file, server) = serve(&network, &text);
+    let held = client::connect(&network.client, FRONT);
+    client::ping(&held, 0);
+    // Until the first exchange nothing is kept.
+    wait_until("a line is written", || {
+        assert!(is_reset(&network));
+        fs::metadata(&log).is_ok_and(|file| file.len() > 0)
+    });
+    let text = fs::read_to_string(&log).unwrap();
+    let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(line["refused"], "too_many");
+    assert_eq!(line["backend"], Value::Null);
+    drop(held);
+    server.stop();
+    fs::remove_file(&log).unwrap();
+}
+
 fn set(server: &Server, at: SocketAddr, state: &str) -> Output {
     let mut command = Command::new(WIREPATH);
     command.args(["pool", "--control"]).arg(server.control());

@@ -5,6 +5,7 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::pair::Pair;
+use super::report::Cause;
 use super::settings::PoolId;
 
 /// A client's connection that is over, with what became of it.
@@ -30,6 +31,8 @@ pub struct AccessRecord {
     pub ended: Instant,
     /// How each side ended, the client first.
     pub ends: [Option<CloseReason>; 2],
+    /// Why it got no backend, if it was refused.
+    pub refused: Option<Cause>,
 }
 
 /// Records of one worker, until somebody fetches them.
@@ -63,6 +66,7 @@ impl Log {
             first_byte: pair.first_byte,
             ended: now,
             ends: pair.reasons,
+            refused: pair.refused,
         });
     }
 }

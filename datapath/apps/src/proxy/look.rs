@@ -8,6 +8,7 @@ use wirepath_tcp::time::Instant;
 
 use super::backend::Failure;
 use super::pair::{Pair, Stage};
+use super::report::Cause;
 use super::settings::PoolSettings;
 use super::{PairId, Proxy};
 
@@ -87,9 +88,8 @@ impl Proxy {
         };
         if now.since(pair.opened) >= pool.settings.connect_timeout {
             // Whatever it waits for, no backend is to blame for the whole time.
-            pool.refusals.timed_out += 1;
             self.requests.extend(pair.back.map(Request::Abort));
-            self.refuse(id);
+            self.refuse(id, Cause::TimedOut);
             return false;
         }
         let is_late = now.since(pair.attempted) >= pool.settings.attempt_timeout;

@@ -18,7 +18,7 @@ mod settings;
 
 pub use balance::MaglevTable;
 pub use log::AccessRecord;
-pub use report::{BackendReport, PoolReport, Refusals, Standing, Tally};
+pub use report::{BackendReport, Cause, PoolReport, Refusals, Standing, Tally};
 pub use settings::{
     Admin, BackendSettings, Balance, Check, Ejection, PoolId, PoolSettings, Refusal, Version,
 };

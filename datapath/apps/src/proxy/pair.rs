@@ -5,6 +5,7 @@ use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::header::Ends;
+use super::report::Cause;
 use super::settings::PoolId;
 
 /// Backends that one client may be tried at.
@@ -37,6 +38,8 @@ pub(super) struct Pair {
     pub(super) tried: [Option<Endpoint>; TRIES],
     /// Whether the pool counts it among its clients.
     pub(super) admitted: bool,
+    /// Why it gets no backend.
+    pub(super) refused: Option<Cause>,
     pub(super) opened: Instant,
     /// When the present attempt began.
     pub(super) attempted: Instant,
@@ -82,6 +85,7 @@ impl Pair {
             backend: None,
             tried: [None; TRIES],
             admitted: true,
+            refused: None,
             opened: now,
             attempted: now,
             connected: None,

@@ -10,7 +10,7 @@ use super::PairId;
 use super::backend::{Backend, Failure};
 use super::balance::Chooser;
 use super::check::Means;
-use super::report::{BackendReport, PoolReport, Refusals};
+use super::report::{BackendReport, Cause, PoolReport, Refusals};
 use super::settings::{Admin, BackendSettings, PoolSettings};
 
 /// A pool.
@@ -112,26 +112,24 @@ impl Pool {
         self.become_of(settings);
     }
 
-    /// Whether another client of this address may come; counts it if so.
-    pub(super) fn admit(&mut self, source: IpAddr) -> bool {
+    /// Counts another client of this address, or says why it may not come.
+    pub(super) fn admit(&mut self, source: IpAddr) -> Result<(), Cause> {
         let PoolSettings {
             max_connections,
             max_per_source,
             ..
         } = self.settings;
         if max_connections > 0 && self.clients >= max_connections {
-            self.refusals.too_many += 1;
-            return false;
+            return Err(Cause::TooMany);
         }
         // Counted without a limit too: there may be one before it is gone.
         let held = self.by_source.entry(source).or_default();
         if max_per_source > 0 && *held >= max_per_source {
-            self.refusals.too_many_of_source += 1;
-            return false;
+            return Err(Cause::TooManyOfSource);
         }
         *held += 1;
         self.clients += 1;
-        true
+        Ok(())
     }
 
     /// A client that was admitted is gone.

@@ -7,6 +7,7 @@ use wirepath_tcp::time::Instant;
 use super::backend::Failure;
 use super::header::Header;
 use super::pair::{Side, Stage};
+use super::report::Cause;
 use super::settings::PoolId;
 use super::{PairId, Proxy, Seat};
 
@@ -118,7 +119,7 @@ impl Proxy {
         pair.closed[side as usize] = true;
         if pair.stage == Stage::Greeted {
             // The header cannot come any more.
-            return self.refuse(id);
+            return self.refuse(id, Cause::BadHeader);
         }
         // A backend that is still to be opened is told then.
         if !pair.waits() && socket.with_partner(|it| it.shutdown()).is_none() {

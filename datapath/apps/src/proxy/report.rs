@@ -37,6 +37,50 @@ counted! {
     }
 }
 
+/// Why a client was refused: the counters of [`Refusals`] say more of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table of Refusals tells what each is")]
+pub enum Cause {
+    TooMany,
+    TooManyOfSource,
+    BadHeader,
+    NoBackend,
+    NoRoom,
+    QueueFull,
+    TimedOut,
+}
+
+impl Cause {
+    /// The name of its counter.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooMany => "too_many",
+            Self::TooManyOfSource => "too_many_of_source",
+            Self::BadHeader => "bad_header",
+            Self::NoBackend => "no_backend",
+            Self::NoRoom => "no_room",
+            Self::QueueFull => "queue_full",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+impl Refusals {
+    pub(super) const fn count(&mut self, cause: Cause) {
+        let count = match cause {
+            Cause::TooMany => &mut self.too_many,
+            Cause::TooManyOfSource => &mut self.too_many_of_source,
+            Cause::BadHeader => &mut self.bad_header,
+            Cause::NoBackend => &mut self.no_backend,
+            Cause::NoRoom => &mut self.no_room,
+            Cause::QueueFull => &mut self.queue_full,
+            Cause::TimedOut => &mut self.timed_out,
+        };
+        *count += 1;
+    }
+}
+
 counted! {
     /// What a backend did since it was first known.
     Tally {
@@ -123,5 +167,30 @@ impl PoolReport {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_counts_under_its_name() {
+        let all = [
+            Cause::TooMany,
+            Cause::TooManyOfSource,
+            Cause::BadHeader,
+            Cause::NoBackend,
+            Cause::NoRoom,
+            Cause::QueueFull,
+            Cause::TimedOut,
+        ];
+        for cause in all {
+            let mut refusals = Refusals::default();
+            refusals.count(cause);
+            let mut counted = refusals.table().filter(|&(_, _, count)| count > 0);
+            assert_eq!(counted.next().map(|it| it.0), Some(cause.name()));
+        }
+        assert_eq!(Refusals::default().table().count(), all.len());
     }
 }

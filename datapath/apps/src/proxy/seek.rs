@@ -9,6 +9,7 @@ use super::backend::Failure;
 use super::header::{self, Greeting};
 use super::pair::{Pair, Stage};
 use super::pool::Place;
+use super::report::Cause;
 use super::settings::{PoolId, Refusal};
 use super::{PairId, Proxy, Seat};
 
@@ -18,10 +19,13 @@ impl Proxy {
         let source = front.remote.address;
         let known = self.pools.get_mut(pool)?;
         let is_greeted = known.is_greeted_by(source);
-        if !known.admit(source) {
+        let mut pair = Pair::new(now, pool, front);
+        if let Err(cause) = known.admit(source) {
+            known.refusals.count(cause);
+            pair.refused = Some(cause);
+            self.log.note(now, &pair);
             return None;
         }
-        let mut pair = Pair::new(now, pool, front);
         if is_greeted {
             pair.stage = Stage::Greeted;
         }
@@ -45,22 +49,22 @@ impl Proxy {
         let (len, ends) = match header::read(text) {
             Greeting::Unfinished => return 0,
             Greeting::Wrong => {
-                pool.refusals.bad_header += 1;
-                self.refuse(id);
+                self.refuse(id, Cause::BadHeader);
                 return text.len();
             }
             Greeting::Header(len, ends) => (len, ends),
         };
+        let mut admitted = Ok(());
         if let Some(ends) = ends {
             pool.let_go(pair.ends.client.address);
-            pair.admitted = pool.admit(ends.client.address);
+            admitted = pool.admit(ends.client.address);
+            pair.admitted = admitted.is_ok();
             pair.ends = ends;
         }
         pair.stage = Stage::Seeking;
-        if pair.admitted {
-            self.seek(now, id);
-        } else {
-            self.refuse(id);
+        match admitted {
+            Ok(()) => self.seek(now, id),
+            Err(cause) => self.refuse(id, cause),
         }
         len
     }
@@ -71,7 +75,7 @@ impl Proxy {
             return;
         };
         let Some(pool) = self.pools.get_mut(pair.pool) else {
-            return self.refuse(id);
+            return self.refuse(id, Cause::NoBackend);
         };
         match pool.place(now, pair.ends.client.address, &pair.tried) {
             Place::At(endpoint) => self.attempt(now, id, endpoint),
@@ -79,14 +83,8 @@ impl Proxy {
                 pair.stage = Stage::Queued;
                 pool.queue.push_back(id);
             }
-            Place::Full => {
-                pool.refusals.queue_full += 1;
-                self.refuse(id);
-            }
-            Place::Nowhere => {
-                pool.refusals.no_backend += 1;
-                self.refuse(id);
-            }
+            Place::Full => self.refuse(id, Cause::QueueFull),
+            Place::Nowhere => self.refuse(id, Cause::NoBackend),
         }
     }
 
@@ -126,14 +124,8 @@ impl Proxy {
                     pair.stage = Stage::Asking;
                 }
             }
-            (Seat::Back(id), _) => {
-                // No backend is to blame, and no other one would be better off.
-                let pool = self.pairs.get(id).map(|pair| pair.pool);
-                if let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) {
-                    pool.refusals.no_room += 1;
-                }
-                self.refuse(id);
-            }
+            // No backend is to blame, and no other one would be better off.
+            (Seat::Back(id), _) => self.refuse(id, Cause::NoRoom),
             (Seat::Check(id), error) => self.on_check_not_open(now, id, error),
             (Seat::None | Seat::Front(_), _) => {}
         }
@@ -158,8 +150,7 @@ impl Proxy {
         if tries <= usize::from(pool.settings.retries) {
             self.seek(now, id);
         } else {
-            pool.refusals.no_backend += 1;
-            self.refuse(id);
+            self.refuse(id, Cause::NoBackend);
         }
         self.give_back(now, pool_id, endpoint);
     }
@@ -207,14 +198,21 @@ impl Proxy {
     }
 
     /// The client gets none.
-    pub(super) fn refuse(&mut self, id: PairId) {
+    pub(super) fn refuse(&mut self, id: PairId, cause: Cause) {
         self.leave_queue(id);
-        let Some(pair) = self.pairs.get_mut(id) else {
+        let pair = self.pairs.get_mut(id);
+        // One that was asked for in vain meanwhile is refused once.
+        let Some(pair) = pair.filter(|pair| pair.refused.is_none()) else {
             return;
         };
         pair.stage = Stage::Refused;
-        let pool = self.pools.get(pair.pool);
-        let refusal = pool.map(|pool| pool.settings.refusal).unwrap_or_default();
+        pair.refused = Some(cause);
+        let pool = self.pools.get_mut(pair.pool);
+        let refusal = pool.map(|pool| {
+            pool.refusals.count(cause);
+            pool.settings.refusal
+        });
+        let refusal = refusal.unwrap_or_default();
         self.requests.push_back(match refusal {
             Refusal::Reset => Request::Abort(pair.front),
             Refusal::Close => Request::Close(pair.front),
