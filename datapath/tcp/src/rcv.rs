@@ -120,6 +120,11 @@ impl Rcv {
         }
     }
 
+    /// Whether `len` bytes of text that are next lie in the window, and before no FIN.
+    pub(crate) fn fits_next(&self, len: usize) -> bool {
+        self.fin.is_none() && len <= self.wnd() as usize
+    }
+
     /// Whether the segment holds text or FIN that was taken not long ago: it was sent again.
     pub(crate) fn has_taken(&self, seq: SeqNum, len: u32) -> bool {
         let end = seq + len;

@@ -253,7 +253,7 @@ impl<D: Device, A: App> Worker<D, A> {
             };
             let Some(outgoing) = flow.connection.poll_segment(now, &mut self.pool) else {
                 port.keep_spare(frame);
-                self.rest(number);
+                self.end_turn_of(number);
                 return sent;
             };
             let is_last = flow.connection.is_silent();
@@ -274,7 +274,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.note_reset(number);
             }
             if is_last {
-                self.rest(number);
+                self.end_turn_of(number);
                 return sent + 1;
             }
         }
@@ -283,7 +283,7 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// A connection has nothing more to send now.
-    fn rest(&mut self, number: u32) {
+    fn end_turn_of(&mut self, number: u32) {
         if let Some(flow) = self.flows.open.get_mut(number) {
             flow.dirty = false;
             if let Some(deadline) = flow.connection.next_deadline() {

@@ -49,7 +49,7 @@ impl Connection {
     }
 
     /// SEG.WND in bytes. The window of a SYN is never scaled: RFC 7323 2.2.
-    fn window_of(&self, segment: &Segment<'_>) -> u32 {
+    pub(super) fn window_of(&self, segment: &Segment<'_>) -> u32 {
         let scale = if segment.has(Flags::SYN) {
             WindowScale::default()
         } else {
@@ -115,7 +115,7 @@ impl Connection {
         }
     }
 
-    fn on_new_ack(&mut self, now: Instant, ack: SeqNum, pool: &mut BlockPool) {
+    pub(super) fn on_new_ack(&mut self, now: Instant, ack: SeqNum, pool: &mut BlockPool) {
         let queued = self.snd.queued();
         self.snd.acknowledge(pool, ack);
         self.path.on_ack(ack);
@@ -213,7 +213,7 @@ impl Connection {
     }
 
     /// An ACK as congestion control sees it.
-    fn sample(&self, now: Instant, outcome: &AckOutcome) -> AckSample {
+    pub(super) fn sample(&self, now: Instant, outcome: &AckOutcome) -> AckSample {
         AckSample {
             now,
             newly_acked: outcome.delivered,
@@ -228,7 +228,7 @@ impl Connection {
     }
 
     /// A model of the path hears of every arrival.
-    fn tell_delivery(&mut self, ack: AckSample, outcome: &AckOutcome) {
+    pub(super) fn tell_delivery(&mut self, ack: AckSample, outcome: &AckOutcome) {
         let Some(rate) = outcome.rate else {
             if outcome.newly_lost > 0 {
                 self.congestion.on_silent_loss();
@@ -262,7 +262,7 @@ impl Connection {
 
     /// The segment that was timed gives the finest sample, be it by the log or by itself; after a
     /// retransmission only the echoed timestamp can tell (RFC 7323 4.1).
-    fn sample_rtt(&mut self, now: Instant, segment: &Segment<'_>, logged: Option<u32>) {
+    pub(super) fn sample_rtt(&mut self, now: Instant, segment: &Segment<'_>, logged: Option<u32>) {
         let timed = self.rtt.take_sample(now, segment.header.ack);
         let echoed = || {
             let echo = self.echo_of(segment)?;

@@ -44,6 +44,11 @@ impl EcnState {
         self.agreed
     }
 
+    /// Whether marks are to be told.
+    pub(super) const fn has_marks(&self) -> bool {
+        self.echoes || self.owed_before.is_some()
+    }
+
     /// Whether what came before the marks changed is to be acknowledged.
     pub(super) const fn owes_before_change(&self) -> bool {
         self.owed_before.is_some()

@@ -21,6 +21,20 @@ impl Connection {
         segment: &Segment<'a>,
         pool: &mut BlockPool,
     ) -> Received<'a> {
+        if self.is_predicted(now, segment) {
+            self.on_predicted(now, segment, pool)
+        } else {
+            self.on_any_segment(now, segment, pool)
+        }
+    }
+
+    /// As [`on_segment`](Self::on_segment), step by step.
+    pub(super) fn on_any_segment<'a>(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'a>,
+        pool: &mut BlockPool,
+    ) -> Received<'a> {
         self.counts.segments_in += 1;
         let overtaken = self.ack_overtaken(now, segment);
         let text = match self.state {
@@ -32,9 +46,8 @@ impl Connection {
         };
         match text {
             Ok(text) => Received {
-                text,
-                dropped: None,
                 reply: overtaken,
+                ..Received::text(text)
             },
             Err(stop) => {
                 let stopped = Received::stopped(stop);
@@ -72,8 +85,36 @@ impl Connection {
         Ok(text)
     }
 
+    /// The seventh step for text that is next in line and wanted; there may be none.
+    pub(super) fn take_next_text<'a>(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'a>,
+        pool: &mut BlockPool,
+    ) -> Result<&'a [u8], Stop> {
+        let text = match segment.payload {
+            [] => segment.payload,
+            text => self.accept_text(segment.header.seq, text, pool)?,
+        };
+        self.rcv.tune(now, self.rtt.round_trip(), pool.share());
+        self.arm_delayed_ack(now);
+        Ok(text)
+    }
+
+    fn accept_text<'a>(
+        &mut self,
+        seq: SeqNum,
+        text: &'a [u8],
+        pool: &mut BlockPool,
+    ) -> Result<&'a [u8], Stop> {
+        let before = self.rcv.nxt;
+        let accepted = self.rcv.accept(pool, seq, text);
+        self.counts.bytes_received += u64::from(self.rcv.nxt.bytes_since(before));
+        accepted.map_err(Stop::Drop)
+    }
+
     /// Takes note of an acceptable segment of the peer, before its text moves RCV.NXT.
-    fn note_heard(&mut self, now: Instant, segment: &Segment<'_>) {
+    pub(super) fn note_heard(&mut self, now: Instant, segment: &Segment<'_>) {
         self.liveness.heard = now;
         self.liveness.probes = 0;
         self.note_timestamp(now, &segment.header);
@@ -200,10 +241,7 @@ impl Connection {
             self.enter_reset(CloseReason::Unread);
             return Err(Stop::Drop(DropReason::TextAfterClose));
         }
-        let before = self.rcv.nxt;
-        let accepted = self.rcv.accept(pool, seq, text);
-        self.counts.bytes_received += u64::from(self.rcv.nxt.bytes_since(before));
-        accepted.map_err(Stop::Drop)
+        self.accept_text(seq, text, pool)
     }
 
     /// Eighth, check the FIN bit.

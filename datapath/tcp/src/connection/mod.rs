@@ -12,6 +12,7 @@ mod input;
 mod open;
 mod output;
 mod pacing;
+mod predicted;
 mod settings;
 mod syn_sent;
 #[cfg(test)]

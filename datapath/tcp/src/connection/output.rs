@@ -68,8 +68,8 @@ impl Connection {
         Some(outgoing)
     }
 
-    /// Whether [`poll_segment`](Self::poll_segment) has nothing more, as far as that is seen at a
-    /// glance, after it had something: most often it had but one.
+    /// Whether it is certain that [`poll_segment`](Self::poll_segment) has nothing now. When not, it
+    /// may have something or not.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let asked = Pending::RESET | Pending::SYN | Pending::PROBE | Pending::TAIL_PROBE;

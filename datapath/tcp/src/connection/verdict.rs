@@ -83,7 +83,15 @@ pub(super) enum Stop {
     Reply(Header),
 }
 
-impl Received<'_> {
+impl<'a> Received<'a> {
+    pub(super) const fn text(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            dropped: None,
+            reply: None,
+        }
+    }
+
     pub(super) fn stopped(stop: Stop) -> Self {
         let (dropped, reply) = match stop {
             Stop::Done => (None, None),

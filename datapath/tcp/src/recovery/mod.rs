@@ -251,6 +251,30 @@ impl Recovery {
         }
     }
 
+    /// Whether there is nothing but text in flight that was sent once, of which nothing is known;
+    /// without SACK nobody asks.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        match self {
+            Self::NewReno(_) => false,
+            Self::Sack(r) => r.is_at_rest(),
+        }
+    }
+
+    /// As [`on_ack`](Self::on_ack), of an ACK of all in flight to who [is at
+    /// rest](Self::is_at_rest).
+    pub(crate) fn on_all_acked(
+        &mut self,
+        pool: &mut BlockPool,
+        now: Instant,
+        flight: SeqRange,
+        rtts: Rtts,
+    ) -> AckOutcome {
+        match self {
+            Self::NewReno(_) => AckOutcome::default(),
+            Self::Sack(r) => r.on_all_acked(pool, now, flight, rtts),
+        }
+    }
+
     /// The reordering timer expired: RFC 8985 6.3.
     pub(crate) fn on_reordering_timeout(
         &mut self,

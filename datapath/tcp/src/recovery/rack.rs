@@ -171,8 +171,8 @@ impl Rack {
         wait.max(NEXT_LOOK)
     }
 
-    /// Nothing is in flight to be looked at.
-    pub(super) fn rest(&mut self) {
+    /// Nothing is in flight: the next look begins with the first segment.
+    pub(super) fn look_anew(&mut self) {
         self.looked_up_to = 0;
     }
 

@@ -129,17 +129,46 @@ impl SackRecovery {
         }
     }
 
-    pub(super) fn on_ack(&mut self, pool: &mut BlockPool, event: &AckEvent) -> AckOutcome {
-        let &AckEvent {
-            now,
-            ack,
-            flight,
-            rtts,
-            ..
-        } = event;
-        if !self.board.has_holes() || ack.after(flight.left) {
-            self.reported_at = flight.right;
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.phase == Phase::Open
+            && self.probe.is_none()
+            && self.frto == Frto::Off
+            && !self.board.has_holes()
+            && !self.has_missing()
+    }
+
+    /// The end of [`on_ack`](Self::on_ack) of who is at rest and has nothing left in flight.
+    pub(super) fn on_all_acked(
+        &mut self,
+        pool: &mut BlockPool,
+        now: Instant,
+        flight: SeqRange,
+        rtts: Rtts,
+    ) -> AckOutcome {
+        let ack = flight.right;
+        self.reported_at = ack;
+        let arrivals = self.take_arrivals(pool, now, ack, rtts);
+        self.rack.on_advance(ack);
+        self.rack.look_anew();
+        let lost = self.board.lost_bytes();
+        let newest = arrivals.newest;
+        AckOutcome {
+            delivered: arrivals.delivered,
+            longest: arrivals.longest,
+            rtt: arrivals.rtt,
+            rate: newest.map(|newest| self.delivery.sample(&newest, rtts.min, lost)),
+            ..AckOutcome::default()
         }
+    }
+
+    /// What a cumulative ACK says has arrived.
+    fn take_arrivals(
+        &mut self,
+        pool: &mut BlockPool,
+        now: Instant,
+        ack: SeqNum,
+        rtts: Rtts,
+    ) -> Arrivals {
         let mut arrivals = Arrivals {
             now,
             timed_out_at: self.timed_out_at,
@@ -154,6 +183,22 @@ impl SackRecovery {
             // RFC 6298 3: the others may have waited behind the hole that was filled now.
             arrivals.rtt = None;
         }
+        arrivals
+    }
+
+    pub(super) fn on_ack(&mut self, pool: &mut BlockPool, event: &AckEvent) -> AckOutcome {
+        let &AckEvent {
+            now,
+            ack,
+            flight,
+            rtts,
+            ..
+        } = event;
+        if !self.board.has_holes() || ack.after(flight.left) {
+            self.reported_at = flight.right;
+        }
+        let mut arrivals = self.take_arrivals(pool, now, ack, rtts);
+        let (rack, delivery) = (&mut self.rack, &mut self.delivery);
         let una = flight.left.latest(ack);
         let mut twice = None;
         for (nth, block) in event.blocks.as_slice().iter().enumerate() {
@@ -377,7 +422,7 @@ impl SackRecovery {
     ) {
         if self.board.segments() == 0 {
             // Nothing is left that could be.
-            return self.rack.rest();
+            return self.rack.look_anew();
         }
         let in_recovery = self.phase != Phase::Open;
         let sacked = self.board.sacked_bytes() / event.smss.max(1);

@@ -107,7 +107,9 @@ impl Scoreboard {
             self.log.pop(pool);
             self.resend_from = self.resend_from.saturating_sub(1);
         }
-        self.sacked.remove_before(pool, ack);
+        if !self.sacked.is_empty() {
+            self.sacked.remove_before(pool, ack);
+        }
         self.cut_at = self.cut_at.filter(|cut| cut.after(ack));
     }
 

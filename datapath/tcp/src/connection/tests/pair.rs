@@ -53,6 +53,11 @@ pub(super) struct End {
     pub(super) events: Vec<Event>,
     /// Whether the application takes text; when not, it stays in the receive buffer.
     pub(super) reads: bool,
+    /// Whether segments that are predicted take the straight line, and how many were.
+    pub(super) predicts: bool,
+    pub(super) predicted: usize,
+    /// The connection after each segment, where somebody asks for it.
+    pub(super) story: Option<Vec<String>>,
 }
 
 impl End {
@@ -67,6 +72,9 @@ impl End {
             received: Vec::new(),
             events: Vec::new(),
             reads: true,
+            predicts: true,
+            predicted: 0,
+            story: None,
         }
     }
 
@@ -85,7 +93,19 @@ impl End {
             text,
             reply,
             dropped,
-        } = self.connection.on_segment(now, &segment, &mut self.pool);
+        } = if self.predicts {
+            self.predicted += usize::from(self.connection.is_predicted(now, &segment));
+            self.connection.on_segment(now, &segment, &mut self.pool)
+        } else {
+            self.connection
+                .on_any_segment(now, &segment, &mut self.pool)
+        };
+        if let Some(story) = &mut self.story {
+            story.push(format!(
+                "{segment:?}: {reply:?}, {dropped:?}, {:?}",
+                self.connection
+            ));
+        }
         if !text.is_empty() {
             let used = if self.reads { text.len() } else { 0 };
             self.received.extend_from_slice(&text[..used]);

@@ -140,6 +140,12 @@ fn spoil(dice: &Dice, pair: &mut Pair) {
 
 /// Runs a whole life, then checks what must hold after any. Whether every byte arrived.
 fn live(seed: u64, ends: [Ending; 2]) -> bool {
+    let (arrived, _) = live_as(seed, ends, |_| {});
+    arrived
+}
+
+/// The same of ends that are `prepare`d; also returns what became of them.
+fn live_as(seed: u64, ends: [Ending; 2], prepare: impl Fn(&mut End)) -> (bool, Pair) {
     let dice = Dice::new(seed);
     let (client, server) = (dice.config(), dice.config());
     let mut pair = if dice.percent(20) {
@@ -147,6 +153,8 @@ fn live(seed: u64, ends: [Ending; 2]) -> bool {
     } else {
         Pair::established(client, server)
     };
+    prepare(&mut pair.client);
+    prepare(&mut pair.server);
     spoil(&dice, &mut pair);
     // Closing in SYN-SENT would end it before it began.
     let opening = |end: &End| {
@@ -192,7 +200,51 @@ fn live(seed: u64, ends: [Ending; 2]) -> bool {
         assert_eq!(end.pool.free(), end.pool.total(), "seed {seed}: a leak");
         once_and_in_order(&end.events, seed);
     }
-    pair.server.received == from_client && pair.client.received == from_server
+    let arrived = pair.server.received == from_client && pair.client.received == from_server;
+    (arrived, pair)
+}
+
+/// Questions and answers on a wire that seldom loses one; what became of both ends.
+fn converse(seed: u64, prepare: impl Fn(&mut End)) -> Pair {
+    let dice = Dice::new(seed);
+    let (client, server) = (dice.config(), dice.config());
+    let mut pair = Pair::established(client, server);
+    prepare(&mut pair.client);
+    prepare(&mut pair.server);
+    let lossy = dice.clone();
+    pair.lose = Box::new(move |_, _| lossy.percent(2));
+    for _ in 0..100 {
+        let asks = dice.percent(50);
+        let said = text(1 + dice.below(3_000) as usize);
+        end_of(&mut pair, asks).send(&said);
+        pair.run(dice.pick(&[1, 30, 300]));
+    }
+    pair
+}
+
+#[test]
+fn a_segment_that_is_predicted_leaves_what_the_steps_would_leave() {
+    let mut predicted = 0;
+    for (seed, talks) in (0..SEEDS).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let told = |predicts| {
+            let prepare = |end: &mut End| {
+                (end.predicts, end.story) = (predicts, Some(Vec::new()));
+            };
+            let pair = match talks {
+                true => converse(seed, prepare),
+                false => live_as(seed, [shutdown, close], prepare).1,
+            };
+            [pair.client, pair.server]
+        };
+        let (lines, steps) = (told(true), told(false));
+        for (line, step) in lines.iter().zip(&steps) {
+            let (line, step) = (line.story.as_ref().unwrap(), step.story.as_ref().unwrap());
+            let same = line.iter().zip(step).take_while(|(a, b)| a == b).count();
+            assert_eq!(line.get(same), step.get(same), "seed {seed}");
+        }
+        predicted += lines.iter().map(|end| end.predicted).sum::<usize>();
+    }
+    assert!(predicted > 1_000, "only {predicted} were predicted");
 }
 
 fn once_and_in_order(events: &[Event], seed: u64) {
