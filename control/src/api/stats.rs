@@ -77,8 +77,6 @@ pub struct BackendStats {
 /// What one worker has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerStats {
-    /// The queues that it owns, by number; those of a second interface as `eth1:0`.
-    pub queues: Vec<String>,
     /// Whole connections now.
     pub open: usize,
     /// Connections established since it started.
@@ -101,6 +99,29 @@ pub struct WorkerStats {
     pub stages: BTreeMap<String, Quantiles>,
     /// What each of its queues has carried.
     pub traffic: Vec<QueueStats>,
+}
+
+impl WorkerStats {
+    /// The numbers of its queues, `0,2`; with their interfaces where it has those of several,
+    /// `eth0:0,2 eth1:0`.
+    #[must_use]
+    pub fn queues(&self) -> String {
+        let of = |interface: &str| {
+            let here = self.traffic.iter().filter(|it| it.interface == interface);
+            let numbers: Vec<String> = here.map(|it| it.queue.to_string()).collect();
+            numbers.join(",")
+        };
+        let mut interfaces: Vec<&str> = self.traffic.iter().map(|it| &*it.interface).collect();
+        interfaces.dedup();
+        match interfaces[..] {
+            [] => String::new(),
+            [one] => of(one),
+            _ => {
+                let named = interfaces.iter().map(|it| format!("{it}:{}", of(it)));
+                named.collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
 }
 
 /// How long something took, in nanoseconds, to two digits.
@@ -200,11 +221,6 @@ impl From<&WorkerReport> for WorkerStats {
     fn from(worker: &WorkerReport) -> Self {
         let (counters, meter) = (&worker.snapshot.counters, &worker.meter);
         Self {
-            queues: worker
-                .queues
-                .iter()
-                .map(|it| it.queue.to_string())
-                .collect(),
             open: worker.snapshot.holdings.open,
             opened: counters.opened,
             handed_over: counters.handed_over,

@@ -15,10 +15,6 @@ pub(super) struct Flags {
     /// The interface to serve on.
     #[arg(short, long)]
     interface: Option<String>,
-    /// Another interface, with all its addresses and queues, by which backends of a proxy are
-    /// reached.
-    #[arg(long, value_name = "INTERFACE")]
-    back: Option<String>,
     /// An address to serve, several times for several [default: all of the interface]. One that
     /// the interface does not have is wirepath's own: it answers ARP, NDP and ping for it.
     #[arg(short, long)]
@@ -109,10 +105,6 @@ impl Flags {
     /// Says in `configuration` what was given.
     pub(super) fn lay_over(&self, configuration: &mut Configuration) {
         set(&mut configuration.interface, &self.interface);
-        if let Some(name) = &self.back {
-            let back = configuration.back.get_or_insert_default();
-            back.interface.clone_from(name);
-        }
         if !self.address.is_empty() {
             configuration.addresses.clone_from(&self.address);
         }

@@ -15,8 +15,8 @@ use super::flags::Flags;
 use crate::access_log;
 use crate::api::{self, ControlSocket};
 use crate::config::{
-    BackendEntry, BalanceChoice, Configuration, HeaderChoice, ListenerEntry, Place, PoolEntry,
-    Reloader, ServiceChoice, Source, TcpSettings,
+    Back, BackendEntry, BalanceChoice, Configuration, HeaderChoice, ListenerEntry, Place,
+    PoolEntry, Reloader, ServiceChoice, Source, TcpSettings,
 };
 use crate::runtime::{ControlPlane, Runtime};
 
@@ -41,7 +41,33 @@ pub(super) struct ServeArgs {
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
     #[command(flatten)]
+    back: BackFlag,
+    #[command(flatten)]
     flags: Flags,
+}
+
+/// Where backends are.
+#[derive(Debug, Clone, clap::Args)]
+struct BackFlag {
+    /// Another interface, by which backends of a proxy are reached: with all its addresses and
+    /// queues, unless [back] of the file is the same and says otherwise.
+    #[arg(long, value_name = "INTERFACE")]
+    back: Option<String>,
+}
+
+impl BackFlag {
+    fn lay_over(&self, configuration: &mut Configuration) {
+        let Some(name) = &self.back else {
+            return;
+        };
+        let back = configuration.back.get_or_insert_default();
+        if back.interface != *name {
+            *back = Back {
+                interface: name.clone(),
+                ..Back::default()
+            };
+        }
+    }
 }
 
 /// Serves one service until a signal comes.
@@ -85,6 +111,8 @@ pub(super) struct ProxyArgs {
     #[arg(long, value_enum)]
     proxy_header: Option<HeaderChoice>,
     #[command(flatten)]
+    back: BackFlag,
+    #[command(flatten)]
     flags: Flags,
 }
 
@@ -110,6 +138,7 @@ pub(super) fn run_proxy(args: ProxyArgs) -> Result<(), Failure> {
     };
     serve(Source::new(None, move |configuration| {
         args.flags.lay_over(configuration);
+        args.back.lay_over(configuration);
         configuration.listeners = vec![listener.clone()];
         configuration.pools = vec![pool.clone()];
     }))
@@ -117,9 +146,10 @@ pub(super) fn run_proxy(args: ProxyArgs) -> Result<(), Failure> {
 
 /// Serves what a file says until a signal comes.
 pub(super) fn run_file(args: ServeArgs) -> Result<(), Failure> {
-    let flags = args.flags;
+    let (flags, back) = (args.flags, args.back);
     serve(Source::new(Some(args.config), move |configuration| {
         flags.lay_over(configuration);
+        back.lay_over(configuration);
     }))
 }
 
@@ -278,16 +308,18 @@ async fn announce(runtime: &Runtime, control: &ControlSocket) -> anyhow::Result<
     let plane = runtime.plane();
     let listeners = plane.listeners().await?;
     let mut out = std::io::stdout().lock();
-    let mode = runtime
-        .mode()
-        .map_or_else(String::new, |mode| format!(" in {mode} mode"));
     if listeners.is_empty() {
         tracing::warn!("nobody listens yet: `wirepath listen add` does it, or [[listener]]");
     }
     for listener in listeners {
         let (endpoint, service) = (listener.endpoint, listener.role.name());
-        let interface = plane.interface_of(endpoint.ip()).unwrap_or_default();
-        let _ = writeln!(out, "{service} at {endpoint} on {interface}{mode}");
+        if let Some((interface, mode)) = plane.interface_of(endpoint.ip()) {
+            let _ = writeln!(out, "{service} at {endpoint} on {interface} in {mode} mode");
+        }
+    }
+    // The first is where listeners are.
+    for (interface, mode) in plane.interfaces().skip(1) {
+        let _ = writeln!(out, "backends by {interface} too, in {mode} mode");
     }
     let _ = writeln!(out, "control socket {}", control.path().display());
     Ok(())

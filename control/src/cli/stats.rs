@@ -142,7 +142,7 @@ fn workers(text: &mut String, workers: &[WorkerStats]) {
         let _ = writeln!(
             text,
             "{number:<6} {:<8} {:>4.1}% {:>8} {frames:>12} {:>15} {:>12} {:>15} {:>5.1} {:>10}",
-            worker.queues.join(","),
+            worker.queues(),
             worker.busy_us as f64 * 100.0 / time as f64,
             worker.open,
             sum(|queue| queue.bytes_in),

@@ -14,10 +14,26 @@ use super::{AskError, ListenError};
 pub enum StartError {
     /// The interface has no address, and none was given.
     #[error(
-        "interface {0} has no address; give it one (`ip address add ADDRESS/PREFIX dev {0}`), or \
-         serve one of your own with --address"
+        "interface {interface} has no address; give it one (`ip address add ADDRESS/PREFIX dev \
+         {interface}`), or serve one of your own with {key}"
     )]
-    NoAddress(String),
+    NoAddress {
+        /// The interface.
+        interface: String,
+        /// What names addresses of it.
+        key: &'static str,
+    },
+    /// An address is to be served on two interfaces.
+    #[error(
+        "{address} is an address of both {} and {}, and can be served on one of them: name the \
+         others with --address, or with addresses and those of [back]", interfaces[0], interfaces[1]
+    )]
+    AddressTwice {
+        /// The address.
+        address: IpAddr,
+        /// The interfaces.
+        interfaces: [String; 2],
+    },
     /// An address that was given names no single host.
     #[error("{0} cannot be served: it names no single host on a link; give a unicast address")]
     BadAddress(IpAddr),
@@ -34,14 +50,16 @@ pub enum StartError {
     },
     /// So many workers cannot share the queues.
     #[error(
-        "{count} workers cannot share {queues} queues: give from 1 to {queues} with --workers, or \
-         more queues (`ethtool -L IFACE combined N`)"
+        "{count} workers cannot share {queues} queues of {interface}: give from 1 to {queues} with \
+         --workers, or more queues (`ethtool -L {interface} combined N`)"
     )]
     Workers {
         /// The workers that were asked for.
         count: usize,
         /// The queues there are for them.
         queues: usize,
+        /// The interface that has so few.
+        interface: String,
     },
     /// A worker that was just started does not answer.
     #[error(transparent)]
@@ -161,7 +179,8 @@ impl StartError {
     pub const fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::NoAddress(_)
+            Self::NoAddress { .. }
+                | Self::AddressTwice { .. }
                 | Self::BadAddress(_)
                 | Self::NotEthernet(_)
                 | Self::NoSuchCore { .. }

@@ -60,18 +60,28 @@ pub(super) async fn find(
     Ok(NextHop::Neighbor(interface, gateway.unwrap_or(address)))
 }
 
-/// The stations that hosts are reached by, of those that the kernel knows. It is had to ask the
-/// link for the others, and for those that it has not heard of for a while.
-pub(super) async fn stations(
+/// How a host is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Reach {
+    /// By which interface; `None` when the kernel knows no way by one of ours.
+    pub(super) way: Option<InterfaceId>,
+    /// By which station there, if the kernel knows it.
+    pub(super) station: Option<MacAddr>,
+}
+
+/// How hosts are reached, as the kernel knows it. It is had to ask the link for stations that it
+/// does not know, or has not heard of for a while.
+pub(super) async fn reach(
     handle: &Handle,
     interfaces: &[u32],
     hosts: &[IpAddr],
-) -> Result<Vec<(InterfaceId, IpAddr, MacAddr)>, rtnetlink::Error> {
+) -> Result<Vec<(IpAddr, Reach)>, rtnetlink::Error> {
     let all = handle.neighbours().get().execute();
     let all: Vec<NeighbourMessage> = all.try_collect().await?;
     let mut found = Vec::new();
     for &host in hosts {
         let NextHop::Neighbor(id, neighbor) = find(handle, interfaces, host).await? else {
+            found.push((host, Reach::default()));
             continue;
         };
         let interface = interfaces[usize::from(id.0)];
@@ -82,7 +92,8 @@ pub(super) async fn stations(
         let known = all
             .iter()
             .find(|entry| entry.header.ifindex == interface && entry.attributes.contains(&wanted));
-        found.extend(known.and_then(resolved).map(|station| (id, host, station)));
+        let (way, station) = (Some(id), known.and_then(resolved));
+        found.push((host, Reach { way, station }));
         if !known.is_some_and(is_fresh) {
             let ask = handle.neighbours().add(interface, neighbor);
             let ask = ask.state(NeighbourState::None).flags(NeighbourFlags::Use);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use wirepath_bpf::{SteerError, Steering};
+use wirepath_bpf::{Mode, SteerError, Steering};
 use wirepath_stack::link::{InterfaceId, LocalAddress};
 
 /// An interface of a server.
@@ -15,6 +15,8 @@ pub(super) struct Place {
     pub(super) interface: Arc<str>,
     /// The kernel's number of the interface.
     pub(super) index: u32,
+    /// Where its XDP program runs.
+    pub(super) mode: Mode,
     pub(super) steering: Steering,
 }
 
@@ -33,19 +35,13 @@ pub(super) struct Site {
 pub struct Queue {
     /// The interface.
     pub interface: Arc<str>,
-    /// Whether that is the first of the server.
-    pub is_first: bool,
     /// Its number there.
     pub number: u32,
 }
 
-/// A queue of the first interface is known by its number alone.
 impl fmt::Display for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.is_first {
-            write!(f, "{}:", self.interface)?;
-        }
-        write!(f, "{}", self.number)
+        write!(f, "{}:{}", self.interface, self.number)
     }
 }
 

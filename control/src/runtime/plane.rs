@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 use wirepath_apps::Role;
-use wirepath_bpf::{SteerError, Steering};
+use wirepath_bpf::{Mode, SteerError, Steering};
 use wirepath_stack::link::LocalAddress;
 use wirepath_stack::listeners::{ListenerId, Tally};
 use wirepath_tcp::config::Config;
@@ -147,10 +147,17 @@ impl ControlPlane {
         &self.site.places[0].interface
     }
 
-    /// The interface of an address that is served.
+    /// The interface of an address that is served, and where the XDP program runs there.
     #[must_use]
-    pub fn interface_of(&self, address: IpAddr) -> Option<&str> {
-        Some(&self.site.place_of(address)?.interface)
+    pub fn interface_of(&self, address: IpAddr) -> Option<(&str, Mode)> {
+        let place = self.site.place_of(address)?;
+        Some((&place.interface, place.mode))
+    }
+
+    /// All interfaces, and where the XDP program of each runs.
+    pub fn interfaces(&self) -> impl Iterator<Item = (&str, Mode)> {
+        let places = self.site.places.iter();
+        places.map(|place| (&*place.interface, place.mode))
     }
 
     /// The addresses it serves.

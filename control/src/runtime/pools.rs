@@ -8,7 +8,7 @@ use wirepath_apps::proxy::{AccessRecord, Admin, PoolId, PoolReport, PoolSettings
 use wirepath_tcp::time::Instant;
 
 use super::mailbox::Served;
-use super::{AskError, ControlPlane, ListenError, source_ports};
+use super::{AskError, ControlPlane, ListenError, StartError, source_ports};
 
 /// A pool that a server is to have.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +85,9 @@ impl ControlPlane {
         if pools.is_empty() {
             return Ok(numbers);
         }
-        self.check_pools(&pools).await?;
+        self.check_source_ports()?;
+        let ways = self.find_backends(&pools).await?;
+        self.tell_ways(ways).await?;
         for place in &self.site.places {
             let ports = self.site.source_ports.clone();
             place.steering.set_port_range(Some(ports))?;
@@ -115,8 +117,12 @@ impl ControlPlane {
         if pools.is_empty() {
             return Ok(());
         }
-        source_ports::check(&self.site.source_ports, self.addresses())?;
-        self.find_backends(pools).await
+        self.check_source_ports()?;
+        self.find_backends(pools).await.map(drop)
+    }
+
+    fn check_source_ports(&self) -> Result<(), StartError> {
+        source_ports::check(&self.site.source_ports, self.addresses())
     }
 
     /// Pools that are none of these get no more clients.

@@ -18,12 +18,12 @@ use wirepath_tcp::isn::Secret;
 use wirepath_xdp::{self as xdp, XdpDevice};
 
 use super::directory::{Directory, WORKERS_MAX};
-use super::ground::Ground;
 use super::hand_over::{Colleagues, Room};
+use super::interface_plan::InterfacePlan;
 use super::mailbox::{Served, WorkerHandle};
 use super::place::Site;
 use super::reservation::Reservation;
-use super::worker::{Idle, Linked, Seat};
+use super::worker::{Idle, Seat, WorkerDevice};
 use super::{ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, source_ports};
 
 /// Hop limit of what we send, as Linux has it.
@@ -31,18 +31,19 @@ const HOP_LIMIT: u8 = 64;
 
 pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError> {
     let cores = check_cores(&options.cores)?;
-    let grounds = survey(&options).await?;
-    let count = count_workers(&options, &grounds)?;
-    let addresses: Vec<LocalAddress> = grounds.iter().flat_map(|it| it.addresses.clone()).collect();
+    let plans = survey(&options).await?;
+    check_addresses(&plans)?;
+    let count = count_workers(&options, &plans)?;
+    let addresses: Vec<LocalAddress> = plans.iter().flat_map(|it| it.addresses.clone()).collect();
     // Before the XDP programs, whose drivers would complain less clearly.
     check_ports(&options, &addresses)?;
-    for ground in &grounds {
-        XdpDevice::check(&ground.interface, 0, &options.device)?;
+    for plan in &plans {
+        XdpDevice::check(&plan.interface, 0, &options.device)?;
     }
 
-    let mut holdings = Vec::with_capacity(grounds.len());
-    for ground in &grounds {
-        holdings.push(ground.take(options.mode, &options.device)?);
+    let mut opened = Vec::with_capacity(plans.len());
+    for plan in &plans {
+        opened.push(plan.take(options.mode, &options.device)?);
     }
     let source_ports = source_ports::choose(options.source_ports.as_ref(), &addresses);
     let config = WorkerConfig {
@@ -55,11 +56,11 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
     };
     let (mut places, mut attachments) = (Vec::new(), Vec::new());
     let (mut rss, mut devices) = (Vec::new(), Vec::new());
-    for holding in holdings {
-        devices.push(holding.devices);
-        rss.push(holding.rss);
-        attachments.push(holding.attachment);
-        places.push(holding.place);
+    for open in opened {
+        devices.push(open.devices);
+        rss.push(open.rss);
+        attachments.push(open.attachment);
+        places.push(open.place);
     }
     let seats = seats(devices, count, (&cores, options.idle));
     // Who is alone claims nothing.
@@ -88,12 +89,28 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
 }
 
 /// Looks at all interfaces.
-async fn survey(options: &ServerOptions) -> Result<Vec<Ground>, StartError> {
-    let mut grounds = Vec::with_capacity(options.interfaces.len());
+async fn survey(options: &ServerOptions) -> Result<Vec<InterfacePlan>, StartError> {
+    let mut plans = Vec::with_capacity(options.interfaces.len());
     for (id, interface) in (0..).map(InterfaceId).zip(&options.interfaces) {
-        grounds.push(Ground::survey(id, interface).await?);
+        plans.push(InterfacePlan::survey(id, interface).await?);
     }
-    Ok(grounds)
+    Ok(plans)
+}
+
+/// An address is of one interface, but for those that mean something on one link alone.
+fn check_addresses(plans: &[InterfacePlan]) -> Result<(), StartError> {
+    for (nth, plan) in plans.iter().enumerate() {
+        let others = plans.iter().enumerate().filter(|(other, _)| *other != nth);
+        for (_, other) in others {
+            if let Some(address) = plan.addresses_of(other) {
+                return Err(StartError::AddressTwice {
+                    address,
+                    interfaces: [plan.name(), other.name()],
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Starts the workers, each with its queues, and all of them knowing each other.
@@ -118,8 +135,8 @@ fn seat(
         let taken = seat.take(move |devices| {
             let services = Services::with_capacity(config.capacity.connections);
             let mut worker = Served::new(config, services);
-            for linked in devices {
-                worker.attach_to(linked.interface, linked.device, linked.mac);
+            for it in devices {
+                worker.attach_to(it.interface, it.device, it.mac);
             }
             if count > 1 {
                 let seat = (colleagues.me, count as u8);
@@ -144,8 +161,8 @@ fn seat(
 /// The way in which the card of interface `id` deals frames out as the worker of `seat` sees it;
 /// `None` for a hash that we do not know, or where it is nobody's home.
 fn home(rss: &xdp::Rss, id: InterfaceId, seat: &Seat) -> Option<Rss> {
-    let here = seat.devices.iter().filter(|linked| linked.interface == id);
-    let here: Vec<u32> = here.map(|linked| linked.queue.number).collect();
+    let here = seat.devices.iter().filter(|it| it.interface == id);
+    let here: Vec<u32> = here.map(|it| it.queue.number).collect();
     let home: Vec<bool> = rss.indirection.iter().map(|it| here.contains(it)).collect();
     let is_known = rss.hash == xdp::TOEPLITZ && rss.hashes_ports;
     (is_known && home.contains(&true)).then(|| Rss::new(rss.key.clone(), home))?
@@ -158,18 +175,18 @@ const fn flows(capacity: &Capacity) -> usize {
 
 /// Deals the queues of each interface out to `count` workers, and the workers to the cores.
 fn seats(
-    interfaces: Vec<Vec<Linked>>,
+    interfaces: Vec<Vec<WorkerDevice>>,
     count: usize,
     (cores, idle): (&[CoreId], Idle),
 ) -> Vec<Seat> {
-    let mut dealt: Vec<Vec<Linked>> = (0..count).map(|_| Vec::new()).collect();
+    let mut dealt: Vec<Vec<WorkerDevice>> = (0..count).map(|_| Vec::new()).collect();
     for devices in interfaces {
         for (nth, device) in devices.into_iter().enumerate() {
             dealt[nth % count].push(device);
         }
     }
     let longest = dealt.iter().flatten();
-    let longest = longest.map(|linked| linked.device.capabilities().longest_frame());
+    let longest = longest.map(|it| it.device.capabilities().longest_frame());
     let longest = longest.max().unwrap_or_default();
     let rooms = dealt.iter();
     let rooms = rooms.map(|devices| Room::new(devices[0].device.waker(), longest));
@@ -187,16 +204,20 @@ fn seats(
 
 /// As many workers as were asked for, or as there are cores and queues for: each has a queue of
 /// every interface.
-fn count_workers(options: &ServerOptions, grounds: &[Ground]) -> Result<usize, StartError> {
-    let queues = grounds.iter().map(|ground| ground.queues.len()).min();
-    let queues = queues.unwrap_or_default();
+fn count_workers(options: &ServerOptions, plans: &[InterfacePlan]) -> Result<usize, StartError> {
+    let scarce = plans.iter().min_by_key(|plan| plan.queues.len());
+    let queues = scarce.map_or(0, |plan| plan.queues.len());
     let cores = match options.cores.len() {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         named => named,
     };
     let count = options.workers.unwrap_or_else(|| cores.min(queues));
     if count == 0 || count > queues || count > WORKERS_MAX {
-        return Err(StartError::Workers { count, queues });
+        return Err(StartError::Workers {
+            count,
+            queues,
+            interface: scarce.map_or_else(String::new, InterfacePlan::name),
+        });
     }
     Ok(count)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wirepath_wire::Error;
 
-use super::{ControlPlane, WorkerHandle};
+use super::{ControlPlane, Queue, WorkerHandle};
 
 /// How often it takes the workers' pulse.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -47,10 +47,11 @@ impl Pulse {
             };
         } else if held_up >= STUCK_AFTER && !self.stuck {
             self.stuck = true;
+            let queues: Vec<String> = worker.queues().iter().map(Queue::to_string).collect();
             tracing::error!(
-                "worker {number} (queues {:?}) has been in one turn for {held_up:.1?}: its \
+                "worker {number} (queues {}) has been in one turn for {held_up:.1?}: its \
                  connections wait; something on its core holds it up",
-                worker.queues()
+                queues.join(", ")
             );
             return true;
         }

@@ -43,12 +43,12 @@ pub(super) struct Seat {
     pub(super) clock: MonotonicClock,
     pub(super) rooms: Arc<[Room]>,
     /// Its queues.
-    pub(super) devices: Vec<Linked>,
+    pub(super) devices: Vec<WorkerDevice>,
 }
 
 /// A device, and the interface that it is of.
 #[derive(Debug)]
-pub(super) struct Linked {
+pub(super) struct WorkerDevice {
     pub(super) interface: InterfaceId,
     pub(super) queue: Queue,
     pub(super) mac: MacAddr,
@@ -60,16 +60,16 @@ impl Seat {
     /// that took them.
     pub(super) fn take(
         self,
-        make: impl FnOnce(Vec<Linked>) -> Served + Send + 'static,
+        make: impl FnOnce(Vec<WorkerDevice>) -> Served + Send + 'static,
     ) -> Result<(WorkerHandle, JoinHandle<io::Result<()>>), StartError> {
         let failed = |source| StartError::System {
             what: "start a worker thread",
             source,
         };
         // Any device wakes the worker from its sleep on all.
-        let waker = self.devices.first().map(|linked| linked.device.waker());
+        let waker = self.devices.first().map(|it| it.device.waker());
         let waker = waker.ok_or_else(|| failed(io::Error::other("there is no queue to serve")))?;
-        let queues = self.devices.iter().map(|linked| linked.queue.clone());
+        let queues = self.devices.iter().map(|it| it.queue.clone());
         let rooms = Arc::clone(&self.rooms);
         let (handle, inbox) = mailbox(self.number, queues.collect(), waker, rooms);
         let thread = std::thread::Builder::new().name(format!("worker-{}", self.number));

@@ -95,6 +95,80 @@ fn connections_to_a_backend_come_from_the_interface_that_leads_there() {
 }
 
 #[test]
+fn an_address_of_both_interfaces_can_be_served_on_one() {
+    let (network, _hosts) = network("proxy-same", 1);
+    let to = HOST.to_string();
+    let back = BACK_ADDRESS.to_string();
+    // In front it would be ours alone, and it is the kernel's behind.
+    let flags = [
+        "--listen",
+        "8080",
+        "--to",
+        &to,
+        "--back",
+        BACK,
+        "--address",
+        &back,
+    ];
+    let (code, said) = run_to_end(server_command(&network.server, "proxy", &flags));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("10.78.0.2 is an address of both server0 and back0"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_second_interface_with_too_little_is_named() {
+    let (network, _hosts) = network("proxy-little", 1);
+    let to = HOST.to_string();
+    let bare = Link::default();
+    let other = Namespace::new("proxy-little-other").unwrap();
+    let near = End::new(&network.server, "bare0");
+    connect(&near, &End::new(&other, "far0"), &bare).unwrap();
+    network
+        .server
+        .ip(&["-6", "address", "flush", "dev", "bare0"])
+        .unwrap();
+    for (back, workers, words) in [
+        (
+            "bare0",
+            "1",
+            "serve one of your own with addresses of [back]",
+        ),
+        (BACK, "2", "2 workers cannot share 1 queues of "),
+    ] {
+        let flags = [
+            "--listen",
+            "8080",
+            "--to",
+            &to,
+            "--back",
+            back,
+            "--workers",
+            workers,
+        ];
+        let (code, said) = run_to_end(server_command(&network.server, "proxy", &flags));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn the_end_of_the_second_interface_is_told_by_its_name() {
+    let (network, hosts) = network("proxy-gone", 1);
+    let echo = Backend::start_at(&hosts, HOST, Manner::Echo);
+    let mut server = proxy(&network, &[echo.at()], &["--back", BACK]);
+    network.server.ip(&["link", "delete", "dev", BACK]).unwrap();
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(
+        server.log().contains("queue 0 of back0: No such device"),
+        "{}",
+        server.log()
+    );
+}
+
+#[test]
 fn the_second_interface_must_be_another_that_is_there() {
     let (network, _hosts) = network("proxy-wrong", 1);
     let to = HOST.to_string();

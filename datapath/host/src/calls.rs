@@ -104,7 +104,8 @@ impl Host {
                 self.worker.connect(self.now, ends, config, session)
             }
         };
-        self.worker.forget_neighbor(&remote.address);
+        self.worker
+            .forget_neighbor(InterfaceId::default(), remote.address);
         let tuple = opened?;
         let socket = self.worker.app_mut().sockets.get_mut(id)?;
         socket.local = Some(tuple.local);

@@ -34,6 +34,9 @@ pub const RECEIVE_BATCH: usize = 64;
 /// Frames handed over by others that one turn processes.
 pub const HANDED_PER_TURN: usize = 64;
 
+/// Frames of one turn that all other workers are told of: answers of neighbors.
+pub const TOLD_PER_TURN: usize = 16;
+
 /// Connections of which the flight recorder knows the last events.
 pub const FLIGHT_RINGS: usize = 2_048;
 

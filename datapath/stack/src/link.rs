@@ -50,20 +50,18 @@ impl LocalAddress {
     }
 }
 
-/// Where a neighbor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Station {
-    pub(crate) interface: InterfaceId,
-    pub(crate) mac: MacAddr,
-}
-
-/// Link-layer addresses of neighbors, mirrored from the kernel or learned from their answers.
+/// What is known of the link: by which interface hosts are reached, as the kernel tells it, and
+/// the stations of neighbors, told by the kernel or learned from their answers.
 #[derive(Debug)]
-pub(crate) struct Neighbors(HashMap<IpAddr, Neighbor, Keyed>);
+pub(crate) struct Neighbors {
+    ways: HashMap<IpAddr, InterfaceId, Keyed>,
+    /// An answer that comes by one interface says nothing of another.
+    stations: HashMap<(InterfaceId, IpAddr), Neighbor, Keyed>,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Neighbor {
-    station: Option<Station>,
+    station: Option<MacAddr>,
     /// Whether it was asked and has not answered.
     asked: bool,
     /// When it may be asked again.
@@ -75,15 +73,32 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Neighbors {
     pub(crate) fn new(secret: Secret) -> Self {
-        Self(HashMap::with_capacity_and_hasher(
-            2 * limits::NEIGHBORS,
-            Keyed(secret),
-        ))
+        let keyed = || Keyed(secret);
+        Self {
+            ways: HashMap::with_capacity_and_hasher(limits::NEIGHBORS, keyed()),
+            stations: HashMap::with_capacity_and_hasher(2 * limits::NEIGHBORS, keyed()),
+        }
+    }
+
+    /// By which interface a host is reached from now on; `None` when nobody knows.
+    pub(crate) fn set_way(&mut self, host: IpAddr, way: Option<InterfaceId>) {
+        if self.ways.len() >= limits::NEIGHBORS && !self.ways.contains_key(&host) {
+            // What still counts is told again within a second.
+            self.ways.clear();
+        }
+        match way {
+            Some(interface) => self.ways.insert(host, interface),
+            None => self.ways.remove(&host),
+        };
+    }
+
+    pub(crate) fn way(&self, host: &IpAddr) -> Option<InterfaceId> {
+        self.ways.get(host).copied()
     }
 
     /// Whether the link may be asked for a neighbor now; counts as asking if so.
-    pub(crate) fn is_due(&mut self, now: Instant, address: IpAddr) -> bool {
-        let Some(neighbor) = self.entry(address) else {
+    pub(crate) fn is_due(&mut self, now: Instant, on: InterfaceId, address: IpAddr) -> bool {
+        let Some(neighbor) = self.entry(on, address) else {
             return true;
         };
         let is_due = now >= neighbor.again;
@@ -94,20 +109,21 @@ impl Neighbors {
     }
 
     /// Takes note that the link was asked for a neighbor.
-    pub(crate) fn ask(&mut self, address: IpAddr) {
-        if let Some(neighbor) = self.entry(address) {
+    pub(crate) fn ask(&mut self, on: InterfaceId, address: IpAddr) {
+        if let Some(neighbor) = self.entry(on, address) {
             neighbor.asked = true;
         }
     }
 
     /// Whether the neighbor was asked and has not answered.
-    pub(crate) fn is_asked(&self, address: &IpAddr) -> bool {
-        self.0.get(address).is_some_and(|neighbor| neighbor.asked)
+    pub(crate) fn is_asked(&self, on: InterfaceId, address: IpAddr) -> bool {
+        let neighbor = self.stations.get(&(on, address));
+        neighbor.is_some_and(|neighbor| neighbor.asked)
     }
 
     /// Remembers a neighbor; one too many is left out.
-    pub(crate) fn learn(&mut self, address: IpAddr, station: Station) {
-        if let Some(neighbor) = self.entry(address) {
+    pub(crate) fn learn(&mut self, on: InterfaceId, address: IpAddr, station: MacAddr) {
+        if let Some(neighbor) = self.entry(on, address) {
             *neighbor = Neighbor {
                 station: Some(station),
                 asked: false,
@@ -116,21 +132,23 @@ impl Neighbors {
         }
     }
 
-    pub(crate) fn forget(&mut self, address: &IpAddr) {
-        self.0.remove(address);
+    pub(crate) fn forget(&mut self, on: InterfaceId, address: IpAddr) {
+        self.stations.remove(&(on, address));
     }
 
-    pub(crate) fn find(&self, address: &IpAddr) -> Option<Station> {
-        self.0.get(address)?.station
+    pub(crate) fn find(&self, on: InterfaceId, address: IpAddr) -> Option<MacAddr> {
+        self.stations.get(&(on, address))?.station
     }
 
     /// The entry of a neighbor, if there is one or room for one. Those that never answered make
     /// room.
-    fn entry(&mut self, address: IpAddr) -> Option<&mut Neighbor> {
-        if self.0.len() >= limits::NEIGHBORS && !self.0.contains_key(&address) {
-            self.0.retain(|_, neighbor| neighbor.station.is_some());
+    fn entry(&mut self, on: InterfaceId, address: IpAddr) -> Option<&mut Neighbor> {
+        let key = (on, address);
+        if self.stations.len() >= limits::NEIGHBORS && !self.stations.contains_key(&key) {
+            self.stations
+                .retain(|_, neighbor| neighbor.station.is_some());
         }
-        let has_room = self.0.len() < limits::NEIGHBORS || self.0.contains_key(&address);
-        has_room.then(|| self.0.entry(address).or_default())
+        let has_room = self.stations.len() < limits::NEIGHBORS || self.stations.contains_key(&key);
+        has_room.then(|| self.stations.entry(key).or_default())
     }
 }

@@ -144,6 +144,15 @@ impl Header {
     }
 }
 
+/// Whether `address` means something on one link alone: RFC 3927 1, RFC 4291 2.5.6.
+#[must_use]
+pub const fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
 /// Whether `address` can name one host on a link: the only kind TCP speaks to or hears from
 /// (RFC 9293 3.9.2.3, MUST-57 and MUST-63). Loopback never is on a wire (RFC 1122 3.2.1.3,
 /// RFC 4291 2.5.3), nor is an IPv4 address in one of IPv6. Broadcasts of subnets need the subnet to

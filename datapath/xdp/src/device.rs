@@ -32,6 +32,7 @@ pub struct XdpDevice {
     rings: Rings,
     waker: Waker,
     mtu: usize,
+    interface: Box<str>,
     queue: u32,
     zero_copy: bool,
     busy_poll: BusyPoll,
@@ -89,6 +90,7 @@ impl XdpDevice {
             rings,
             waker,
             mtu,
+            interface: interface.name().into(),
             queue,
             flushes: 0,
             heard: false,
@@ -158,9 +160,15 @@ impl XdpDevice {
             }
             Err(error) => {
                 self.gone = true;
-                Err(error.into())
+                Err(self.failure(error))
             }
         }
+    }
+
+    /// The error of a device that is gone, which may be one of several.
+    fn failure(&self, error: Errno) -> io::Error {
+        let (interface, queue) = (&self.interface, self.queue);
+        io::Error::other(format!("queue {queue} of {interface}: {error}"))
     }
 
     /// What poll(2) said of the socket and of the waker.
@@ -194,7 +202,7 @@ impl XdpDevice {
             self.gone = matches!(sockopt::socket_error(self.rings.fd()), Ok(Err(_)) | Err(_));
         }
         if self.gone {
-            Err(Errno::NODEV.into())
+            Err(self.failure(Errno::NODEV))
         } else {
             Ok(())
         }

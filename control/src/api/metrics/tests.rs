@@ -22,7 +22,6 @@ fn report() -> ServerReport {
     let queue = |number| QueueReport {
         queue: Queue {
             interface: "eth0".into(),
-            is_first: true,
             number,
         },
         traffic: Traffic {

@@ -26,7 +26,7 @@ pub(super) enum Action {
 /// One worker between two looks; rates are of a second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct WorkerRow {
-    pub(super) queues: Vec<String>,
+    pub(super) queues: String,
     /// Share of time in turns that did something, 0 to 1.
     pub(super) busy: f64,
     pub(super) frames_in: f64,
@@ -208,7 +208,7 @@ fn row(now: &WorkerStats, before: &WorkerStats, seconds: f64) -> WorkerRow {
     let idle = now.idle_us.saturating_sub(before.idle_us) as f64;
     let (frames_in, batches) = (more(|q| q.frames_in), more(|q| q.batches_in));
     WorkerRow {
-        queues: now.queues.clone(),
+        queues: now.queues(),
         busy: busy / (busy + idle).max(1.0),
         frames_in: frames_in / seconds,
         frames_out: more(|q| q.frames_out) / seconds,

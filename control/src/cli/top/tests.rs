@@ -21,7 +21,6 @@ fn look(start: Instant, seconds: u64, flows: usize) -> Look {
         ..Quantiles::default()
     };
     let worker = |number: u32| WorkerStats {
-        queues: vec![number.to_string()],
         open: 3,
         drops: BTreeMap::from([("claimed".to_owned(), 2 * seconds)]),
         busy_us: 250_000 * seconds,
@@ -83,7 +82,7 @@ fn press(screen: &mut Screen, code: KeyCode) -> Action {
 fn rates_are_of_the_time_between_two_looks() {
     let screen = screen(0);
     let worker = &screen.workers()[1];
-    assert_eq!(worker.queues, ["1"]);
+    assert_eq!(worker.queues, "1");
     let close = |value: f64, expected: f64| (value - expected).abs() < expected * 1e-6;
     assert!(close(worker.busy, 0.25), "{worker:?}");
     assert!(close(worker.frames_in, 12_345.0) && close(worker.frames_out, 500.0));

@@ -118,7 +118,7 @@ fn draw_workers(frame: &mut Frame<'_>, area: Rect, workers: &[WorkerRow]) {
     let rows = workers.iter().enumerate().map(|(number, worker)| {
         Row::new([
             number.to_string(),
-            worker.queues.join(","),
+            worker.queues.clone(),
             format!("{:.0}%", worker.busy * 100.0),
             short(worker.frames_in),
             short(worker.frames_out),

@@ -124,6 +124,8 @@ impl Proxy {
                     pair.stage = Stage::Asking;
                 }
             }
+            // There is no way to it from here, by nobody's fault; there may be to another.
+            (Seat::Back(id), OpenError::OtherInterface) => self.fail_attempt(now, id, None),
             // No backend is to blame, and no other one would be better off.
             (Seat::Back(id), _) => self.refuse(id, Cause::NoRoom),
             (Seat::Check(id), error) => self.on_check_not_open(now, id, error),

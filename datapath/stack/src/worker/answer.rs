@@ -17,21 +17,23 @@ use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
 use crate::flows::FlowRef;
-use crate::link::{InterfaceId, Link, Station};
+use crate::link::{InterfaceId, Link};
 
 /// Hop limit of neighbor discovery, which no router passes on: RFC 4861 7.1.
 const NDP_HOP_LIMIT: u8 = 255;
 
 impl<D: Device, A: App> Worker<D, A> {
     /// RFC 826.
-    pub(super) fn on_arp(&mut self, link: Link, payload: &[u8]) -> Result<(), Error> {
+    pub(super) fn on_arp(&mut self, link: Link, payload: &[u8], raw: Raw<'_>) -> Result<(), Error> {
         let packet = arp::parse(payload)?;
         if !self.owns(&IpAddr::V4(packet.target)) {
             self.counters.drop_not_ours += 1;
             return Ok(());
         }
         match packet.operation {
-            Operation::Reply => self.on_neighbor(link, packet.sender.into(), packet.sender_mac),
+            Operation::Reply => {
+                self.on_neighbor(raw, packet.sender.into(), packet.sender_mac);
+            }
             Operation::Request => {
                 let reply = packet.reply(self.mac(link));
                 self.answer(link, EtherType::ARP, |buffer| reply.emit(buffer));
@@ -58,7 +60,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 icmpv6::Message::EchoRequest(echo) => self.on_echo(link, packet, &echo),
                 icmpv6::Message::EchoReply(_) => self.counters.drop_not_ours += 1,
                 icmpv6::Message::Report(report) => self.on_report(now, &report, raw),
-                icmpv6::Message::Neighbor(message) => self.on_ndp(link, packet, &message),
+                icmpv6::Message::Neighbor(message) => self.on_ndp(link, packet, &message, raw),
             },
         }
         Ok(())
@@ -116,14 +118,14 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// RFC 4861 7.2.
-    fn on_ndp(&mut self, link: Link, packet: &Packet<'_>, message: &ndp::Message) {
+    fn on_ndp(&mut self, link: Link, packet: &Packet<'_>, message: &ndp::Message, raw: Raw<'_>) {
         match message {
             ndp::Message::Solicitation(solicitation) => {
                 self.on_solicitation(link, packet.header.source, solicitation);
             }
             ndp::Message::Advertisement(advertisement) => {
                 if let Some(mac) = advertisement.target_mac {
-                    self.on_neighbor(link, advertisement.target.into(), mac);
+                    self.on_neighbor(raw, advertisement.target.into(), mac);
                 }
             }
         }
@@ -165,19 +167,22 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// Asks the link for the station of `target`, but not more than once a second (RFC 1122
     /// 2.3.2.1, RFC 4861 7.2.2).
-    pub(super) fn ask_for(&mut self, now: Instant, source: IpAddr, target: IpAddr) {
-        let local = self.local(&source);
-        let device = local.and_then(|local| self.device_on(local.interface));
-        if let Some(device) = device
-            && self.neighbors.is_due(now, target)
-        {
+    pub(super) fn ask_for(
+        &mut self,
+        now: Instant,
+        (on, device): (InterfaceId, usize),
+        source: IpAddr,
+        target: IpAddr,
+    ) {
+        if self.neighbors.is_due(now, on, target) {
             self.solicit(device as u16, source, target);
         }
     }
 
     /// Asks the link for the station of `target`, which must be a neighbor.
     pub(super) fn solicit(&mut self, device: u16, source: IpAddr, target: IpAddr) {
-        self.neighbors.ask(target);
+        let on = self.ports[usize::from(device)].interface;
+        self.neighbors.ask(on, target);
         let mut link = Link {
             station: MacAddr::BROADCAST,
             vlan: None,
@@ -209,16 +214,25 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Remembers the station of a neighbor by an interface, as the kernel told it.
     pub fn learn_neighbor(&mut self, interface: InterfaceId, address: IpAddr, mac: MacAddr) {
         if ip::is_unicast(address) && !mac.is_multicast() {
-            self.neighbors.learn(address, Station { interface, mac });
+            self.neighbors.learn(interface, address, mac);
         }
     }
 
-    /// A neighbor says where it is. Who was not asked is not believed.
-    fn on_neighbor(&mut self, link: Link, address: IpAddr, mac: MacAddr) {
-        if self.neighbors.is_asked(&address) {
-            let interface = self.ports[usize::from(link.device)].interface;
+    /// Takes note by which interface a host is reached, as the kernel told it: connections to it
+    /// come from there, and its station is not asked for on the link, as it may be a router's.
+    /// `None` when the kernel knows no way: then it is looked for where the closest address is.
+    pub fn set_way(&mut self, host: IpAddr, way: Option<InterfaceId>) {
+        self.neighbors.set_way(host, way);
+    }
+
+    /// A neighbor says where it is. Who was not asked is not believed; the others may have asked.
+    fn on_neighbor(&mut self, raw: Raw<'_>, address: IpAddr, mac: MacAddr) {
+        let interface = self.ports[raw.port].interface;
+        let was_asked = self.neighbors.is_asked(interface, address);
+        if was_asked {
             self.learn_neighbor(interface, address, mac);
-        } else {
+        }
+        if !self.tell_others(raw) && !was_asked {
             self.counters.drop_not_ours += 1;
         }
     }
@@ -232,18 +246,17 @@ impl<D: Device, A: App> Worker<D, A> {
         let (local, remote) = (flow.tuple.local.address, flow.tuple.remote.address);
         let device = flow.link.device;
         let here = self.ports[usize::from(device)].interface;
-        let station = self.neighbors.find(&remote);
-        if let Some(station) = station.filter(|station| station.interface == here) {
-            flow.link.station = station.mac;
+        if let Some(station) = self.neighbors.find(here, remote) {
+            flow.link.station = station;
         }
         if self.owns(&local) {
             self.solicit(device, local, remote);
         }
     }
 
-    /// Forgets the station of a neighbor.
-    pub fn forget_neighbor(&mut self, address: &IpAddr) {
-        self.neighbors.forget(address);
+    /// Forgets the station of a neighbor by an interface.
+    pub fn forget_neighbor(&mut self, interface: InterfaceId, address: IpAddr) {
+        self.neighbors.forget(interface, address);
     }
 
     fn owns(&self, address: &IpAddr) -> bool {

@@ -165,7 +165,7 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         match ether_type {
             EtherType::IPV4 | EtherType::IPV6 => {}
-            EtherType::ARP => return self.on_arp(link, payload).map(|()| None),
+            EtherType::ARP => return self.on_arp(link, payload, raw).map(|()| None),
             _ => {
                 self.counters.drop_not_ours += 1;
                 return Ok(None);

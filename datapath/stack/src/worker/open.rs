@@ -107,17 +107,19 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// The address of this host that has most in common with `remote`, of those on the interface
-    /// that leads there, where that is known: RFC 6724 5, rules 5 and 8.
+    /// that leads there, where that is known, and of no lesser scope: RFC 6724 5, rules 5, 2 and 8.
     fn source_for(&self, remote: &IpAddr) -> Option<&LocalAddress> {
-        let station = self.neighbors.find(remote);
-        let leads =
-            |local: &&LocalAddress| station.is_none_or(|it| it.interface == local.interface);
+        let way = self.neighbors.way(remote);
+        let suits = |local: &&LocalAddress| {
+            let is_there = way.is_none_or(|way| way == local.interface);
+            is_there && (!ip::is_link_local(local.address) || ip::is_link_local(*remote))
+        };
         let same_bits = |local: &IpAddr| match (local, remote) {
             (IpAddr::V4(a), IpAddr::V4(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
             (IpAddr::V6(a), IpAddr::V6(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
             _ => None,
         };
-        let addresses = self.config.addresses.iter().filter(leads);
+        let addresses = self.config.addresses.iter().filter(suits);
         // Of equal ones the first.
         addresses
             .filter_map(|local| Some((same_bits(&local.address)?, local)))
@@ -161,13 +163,16 @@ impl<D: Device, A: App> Worker<D, A> {
         if !self.has_room() {
             return Err(OpenError::Full);
         }
-        let Some(station) = self.neighbors.find(&remote) else {
-            self.ask_for(now, local, remote);
+        let way = self.neighbors.way(&remote);
+        let device = self.device_on(interface);
+        let device = device.filter(|_| way.is_none_or(|way| way == interface));
+        let device = device.ok_or(OpenError::OtherInterface)?;
+        let Some(station) = self.neighbors.find(interface, remote) else {
+            if way.is_none() {
+                self.ask_for(now, (interface, device), local, remote);
+            }
             return Err(OpenError::NeighborUnknown);
         };
-        let device = self.device_on(interface);
-        let device = device.filter(|_| station.interface == interface);
-        let device = device.ok_or(OpenError::OtherInterface)?;
         let mut after = None;
         if let Place::Left(number, end) = place {
             self.forget_time_wait(number);
@@ -182,7 +187,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let flow = OpenFlow {
             tuple,
             link: Link {
-                station: station.mac,
+                station,
                 vlan: None,
                 device: device as u16,
             },

@@ -8,7 +8,7 @@ use wirepath_wire::tuple::Tuple;
 use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
-use crate::limits::HANDED_PER_TURN;
+use crate::limits::{HANDED_PER_TURN, TOLD_PER_TURN};
 use crate::link::InterfaceId;
 use crate::peers::{Claim, Peers, WorkerId};
 use crate::rss::Rss;
@@ -16,6 +16,10 @@ use crate::rss::Rss;
 /// The way to the other workers, and room for a frame of theirs.
 pub(super) struct Together {
     peers: Box<dyn Peers>,
+    /// Which worker it is, and of how many.
+    seat: (WorkerId, u8),
+    /// Frames of this turn that all the others were told of.
+    told: usize,
     /// How the card of each interface deals frames out to the workers, where that is known.
     rss: Vec<Option<Rss>>,
     /// Taken out while a frame in it is processed.
@@ -44,6 +48,8 @@ impl<D: Device, A: App> Worker<D, A> {
         let longest = longest.unwrap_or_default();
         self.together = Some(Together {
             peers,
+            seat,
+            told: 0,
             rss,
             buffer: vec![0; longest],
         });
@@ -93,8 +99,34 @@ impl<D: Device, A: App> Worker<D, A> {
         true
     }
 
+    /// Hands a frame that may concern any worker to all the others, a few in each turn. Whether
+    /// there are others. What was handed over goes no further.
+    pub(super) fn tell_others(&mut self, raw: Raw<'_>) -> bool {
+        let from = self.ports[raw.port].interface;
+        let Some(together) = self.together.as_mut().filter(|_| !raw.handed) else {
+            return false;
+        };
+        together.told += 1;
+        if together.told > TOLD_PER_TURN {
+            self.counters.drop_hand_over_full += 1;
+            return true;
+        }
+        let (me, of) = together.seat;
+        for other in (0..of).map(WorkerId).filter(|other| *other != me) {
+            if together.peers.hand_over(other, from, raw.bytes) {
+                self.counters.handed_over += 1;
+            } else {
+                self.counters.drop_hand_over_full += 1;
+            }
+        }
+        true
+    }
+
     /// Processes what other workers have handed over, so much at a time; returns how many frames.
     pub(super) fn receive_handed(&mut self, now: Instant) -> usize {
+        if let Some(together) = &mut self.together {
+            together.told = 0;
+        }
         for received in 0..HANDED_PER_TURN {
             let Some(together) = &mut self.together else {
                 return 0;

@@ -11,28 +11,30 @@ use wirepath_wire::ip;
 use wirepath_xdp::{self as xdp, Interface, OpenError, Options, Settings, XdpDevice, ZeroCopy};
 
 use super::place::{Place, Queue};
-use super::worker::Linked;
+use super::worker::WorkerDevice;
 use super::{InterfaceOptions, StartError, host};
 
-/// What an interface is like, and what of it is to be served.
-pub(super) struct Ground {
+/// An interface that is to be served: what it is like, and what of it is meant.
+pub(super) struct InterfacePlan {
     pub(super) id: InterfaceId,
     pub(super) interface: Interface,
     pub(super) mac: MacAddr,
     pub(super) addresses: Vec<LocalAddress>,
+    /// Those that the kernel has on it.
+    kernel: Vec<IpAddr>,
     pub(super) queues: Vec<u32>,
 }
 
 /// What a server has of an interface while it runs.
-pub(super) struct Holding {
+pub(super) struct OpenInterface {
     pub(super) place: Place,
     pub(super) attachment: Attachment,
-    pub(super) devices: Vec<Linked>,
+    pub(super) devices: Vec<WorkerDevice>,
     /// How its card deals frames out.
     pub(super) rss: Option<xdp::Rss>,
 }
 
-impl Ground {
+impl InterfacePlan {
     /// Looks at an interface. Nothing is changed.
     pub(super) async fn survey(
         id: InterfaceId,
@@ -47,7 +49,20 @@ impl Ground {
             addresses: choose_addresses(id, options, &host.addresses)?,
             queues: choose_queues(options, &interface)?,
             interface,
+            kernel: host.addresses,
         })
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.interface.name().to_owned()
+    }
+
+    /// An address that is to be served on this interface and is another's.
+    pub(super) fn addresses_of(&self, other: &Self) -> Option<IpAddr> {
+        let theirs = other.addresses.iter().map(|local| local.address);
+        let theirs: Vec<IpAddr> = theirs.chain(other.kernel.iter().copied()).collect();
+        let mut ours = self.addresses.iter().map(|local| local.address);
+        ours.find(|it| !ip::is_link_local(*it) && theirs.contains(it))
     }
 
     /// Takes it: its XDP program, and a device for each queue. Dropping what comes gives it back.
@@ -55,7 +70,7 @@ impl Ground {
         &self,
         mode: Option<Mode>,
         options: &Options,
-    ) -> Result<Holding, StartError> {
+    ) -> Result<OpenInterface, StartError> {
         let steering = Steering::load()?;
         let attachment = steering.attach(self.interface.name(), mode)?;
         let options = (options, attachment.mode());
@@ -71,24 +86,24 @@ impl Ground {
         }
         let name: Arc<str> = self.interface.name().into();
         let devices = devices.into_iter();
-        Ok(Holding {
-            attachment,
-            devices: devices.map(|device| self.linked(&name, device)).collect(),
+        Ok(OpenInterface {
+            devices: devices.map(|device| self.seated(&name, device)).collect(),
             place: Place {
                 index: self.interface.index(),
                 interface: name,
+                mode: attachment.mode(),
                 steering,
             },
+            attachment,
             rss: Settings::of(&self.interface).rss,
         })
     }
 
     /// A device with what its worker must know of it.
-    fn linked(&self, name: &Arc<str>, device: XdpDevice) -> Linked {
-        Linked {
+    fn seated(&self, name: &Arc<str>, device: XdpDevice) -> WorkerDevice {
+        WorkerDevice {
             queue: Queue {
                 interface: Arc::clone(name),
-                is_first: self.id == InterfaceId::default(),
                 number: device.queue(),
             },
             interface: self.id,
@@ -110,7 +125,14 @@ fn choose_addresses(
         &options.addresses
     };
     if asked.is_empty() {
-        return Err(StartError::NoAddress(options.name.clone()));
+        let key = match interface {
+            InterfaceId(0) => "--address",
+            _ => "addresses of [back]",
+        };
+        return Err(StartError::NoAddress {
+            interface: options.name.clone(),
+            key,
+        });
     }
     let serves = |address: &&IpAddr| ip::is_unicast(**address);
     if let Some(&address) = asked.iter().find(|address| !serves(address)) {
