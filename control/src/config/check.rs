@@ -1,7 +1,9 @@
 //! What only a whole configuration shows to be wrong.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use wirepath_stack::limits::TOLD_HOSTS;
 use wirepath_wire::ip;
 
 use super::choices::ServiceChoice;
@@ -24,12 +26,13 @@ fn flaw(key: impl Into<String>, problem: impl Into<String>) -> Option<Flaw> {
 
 type Check = fn(&Configuration) -> Option<Flaw>;
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     interfaces,
     addresses,
     device,
     pools,
     backends,
+    hosts,
     proxies,
     places,
     addresses_of_listeners,
@@ -167,6 +170,14 @@ fn backends(configuration: &Configuration) -> Option<Flaw> {
             let twice = before.iter().any(|other| other.address == address);
             twice.then(|| flaw(key, format!("{address} is there already")))?
         })
+}
+
+/// How a backend is reached is told to workers, which remember so many.
+fn hosts(configuration: &Configuration) -> Option<Flaw> {
+    let backends = configuration.pools.iter().flat_map(|pool| &pool.backends);
+    let hosts: BTreeSet<IpAddr> = backends.map(|it| it.address.ip()).collect();
+    let problem = format!("have {} hosts together, at most {TOLD_HOSTS}", hosts.len());
+    (hosts.len() > TOLD_HOSTS).then(|| flaw("pool", problem))?
 }
 
 fn proxies(configuration: &Configuration) -> Option<Flaw> {

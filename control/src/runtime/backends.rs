@@ -8,15 +8,15 @@ use std::time::Duration;
 use rtnetlink::Handle;
 use tokio::sync::Notify;
 use wirepath_apps::proxy::PoolSettings;
-use wirepath_stack::link::{InterfaceId, LocalAddress};
+use wirepath_stack::link::{InterfaceId, LocalAddress, Way};
 use wirepath_wire::ip;
 
 use super::mailbox::{AskError, Served};
-use super::next_hop::{self, NextHop, Reach};
+use super::next_hop::{self, NextHop};
 use super::{ControlPlane, ListenError, PoolOptions, StartError};
 
-/// By which interface hosts are reached; `None` where the kernel knows none of ours.
-type Ways = Vec<(IpAddr, Option<InterfaceId>)>;
+/// How hosts are reached; `None` where the kernel has never known a way by an interface of ours.
+type Ways = Vec<(IpAddr, Option<Way>)>;
 
 /// How often the kernel is asked where backends are, and how soon first while it does not know.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -25,13 +25,13 @@ const ASK_SOON: Duration = Duration::from_millis(5);
 /// The hosts of all backends, and how each is reached.
 #[derive(Debug, Default)]
 pub(super) struct Backends {
-    hosts: Mutex<BTreeMap<IpAddr, Reach>>,
+    hosts: Mutex<BTreeMap<IpAddr, Option<Way>>>,
     /// There are others.
     changed: Notify,
 }
 
 impl Backends {
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<IpAddr, Reach>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<IpAddr, Option<Way>>) -> T) -> T {
         let hosts = self.hosts.lock();
         act(&mut hosts.unwrap_or_else(PoisonError::into_inner))
     }
@@ -56,14 +56,16 @@ impl ControlPlane {
         Ok(ways)
     }
 
-    /// Tells workers by which interfaces backends are reached, before they need to know.
-    pub(super) async fn tell_ways(&self, ways: Ways) -> Result<(), AskError> {
-        let ways: Arc<[(IpAddr, Option<InterfaceId>)]> = ways.into();
+    /// Tells workers how backends are reached.
+    async fn tell_ways(&self, ways: Ways) -> Result<(), AskError> {
+        let ways: Arc<[(IpAddr, Option<Way>)]> = ways.into();
         for worker in &self.workers {
             let ways = Arc::clone(&ways);
             let tell = move |_, worker: &mut Served| {
                 for &(host, way) in ways.iter() {
-                    worker.set_way(host, way);
+                    if !worker.set_way(host, way) {
+                        tracing::error!("no room to remember the way to backend {host}");
+                    }
                 }
             };
             worker.ask(tell).await?;
@@ -76,13 +78,16 @@ impl ControlPlane {
         handle: &Handle,
         pools: &[PoolOptions],
         host: IpAddr,
-    ) -> Result<Option<InterfaceId>, StartError> {
+    ) -> Result<Option<Way>, StartError> {
+        if self.addresses().iter().any(|local| local.address == host) {
+            return Err(StartError::BackendIsHere(host));
+        }
         let hop = next_hop::find(handle, &self.site.indexes(), host).await;
         match hop.map_err(|source| self.netlink_error(source))? {
             NextHop::Here => Err(StartError::BackendIsHere(host)),
             NextHop::Neighbor(interface, _) => {
-                let way = Some(interface);
-                self.check_source(pools, host, way).map(|()| way)
+                self.check_source(pools, host, Some(interface))?;
+                Ok(Some(Way::By(interface, None)))
             }
             NextHop::Elsewhere => {
                 tracing::warn!(
@@ -130,16 +135,28 @@ impl ControlPlane {
         }
     }
 
-    /// Takes note of the hosts of backends, whose stations are looked for from now on.
-    pub(super) fn keep_backends(&self, pools: &[PoolOptions]) {
-        let hosts = hosts(pools);
+    /// Takes note of the hosts of backends, whose stations are looked for from now on. Workers
+    /// know how they are reached, and forget those that are no more.
+    pub(super) async fn keep_backends(&self, mut ways: Ways) -> Result<(), AskError> {
         self.backends.with(|known| {
-            known.retain(|host, _| hosts.contains(host));
-            for host in hosts {
-                known.entry(host).or_default();
+            let before: BTreeMap<_, _> = std::mem::take(known);
+            let wanted = |host: &IpAddr| ways.iter().any(|(it, _)| it == host);
+            let gone: Vec<_> = before
+                .keys()
+                .filter(|host| !wanted(host))
+                .copied()
+                .collect();
+            for (host, way) in &mut ways {
+                // A station that is known still counts.
+                let same = |known: &Way| is_by_same(known, way.as_ref());
+                *way = before.get(host).copied().flatten().filter(same).or(*way);
+                known.insert(*host, *way);
             }
+            ways.extend(gone.into_iter().map(|host| (host, None)));
         });
+        self.tell_ways(ways).await?;
         self.backends.changed.notify_one();
+        Ok(())
     }
 
     /// Tells workers which stations backends are reached by, as the kernel knows it, until the end.
@@ -153,16 +170,19 @@ impl ControlPlane {
             }
         };
         tokio::join!(connection, async {
-            let mut pause = ASK_SOON;
+            let (mut pause, mut before) = (ASK_SOON, 0);
             loop {
                 self.ask_for_next_hops(&handle).await;
-                let knows = |reach: &Reach| reach.station.is_some();
-                let knows_all = self.backends.with(|it| it.values().all(knows));
-                pause = if knows_all {
-                    ASK_AGAIN
-                } else {
-                    ASK_AGAIN.min(2 * pause)
+                let unknown = self
+                    .backends
+                    .with(|it| it.values().filter(is_unknown).count());
+                pause = match unknown {
+                    0 => ASK_AGAIN,
+                    // Others than a moment ago may be found at once.
+                    _ if unknown != before => ASK_SOON,
+                    _ => ASK_AGAIN.min(2 * pause),
                 };
+                before = unknown;
                 tokio::select! {
                     () = self.backends.changed.notified() => pause = ASK_SOON,
                     () = tokio::time::sleep(pause) => {}
@@ -178,38 +198,46 @@ impl ControlPlane {
         if hosts.is_empty() {
             return;
         }
-        let found = next_hop::reach(handle, &self.site.indexes(), &hosts).await;
-        let found: Arc<[(IpAddr, Reach)]> = match found {
-            Ok(found) => found.into(),
+        let found = next_hop::ways(handle, &self.site.indexes(), &hosts).await;
+        let found = match found {
+            Ok(found) => found,
             Err(error) => return tracing::debug!(%error, "cannot ask the kernel for next hops"),
         };
-        for worker in &self.workers {
-            let found = Arc::clone(&found);
-            let tell = move |_, worker: &mut Served| {
-                for &(host, reach) in found.iter() {
-                    learn(worker, host, reach);
-                }
-            };
-            if let Err(error) = worker.ask(tell).await {
-                tracing::warn!(%error, "the stations of backends");
+        let ways = self.backends.with(|known| {
+            let mut ways = Vec::with_capacity(found.len());
+            for (host, way) in found {
+                // It may be wanted no more.
+                let Some(known) = known.get_mut(&host) else {
+                    continue;
+                };
+                // Who was once reached is not to be looked for on any link.
+                let way = way.or_else(|| known.map(|_| Way::Nowhere));
+                self.tell_of_move(host, *known, way);
+                *known = way;
+                ways.push((host, way));
             }
-        }
-        self.backends.with(|known| {
-            for (host, reach) in found.iter() {
-                if let Some(known) = known.get_mut(host) {
-                    self.tell_of_move(*host, (known.way, reach.way));
-                    *known = *reach;
-                }
-            }
+            ways
         });
+        if let Err(error) = self.tell_ways(ways).await {
+            tracing::warn!(%error, "the ways to backends");
+        }
     }
 
-    fn tell_of_move(&self, host: IpAddr, moved: (Option<InterfaceId>, Option<InterfaceId>)) {
-        if let (Some(from), Some(to)) = moved
-            && from != to
-        {
-            let [from, to] = [from, to].map(|id| &self.site.place(id).interface);
-            tracing::warn!("backend {host} is reached by {to} from now on, not by {from}");
+    fn tell_of_move(&self, host: IpAddr, from: Option<Way>, to: Option<Way>) {
+        let name = |id| &self.site.place(id).interface;
+        match (from, to) {
+            (Some(Way::By(from, _)), Some(Way::By(to, _))) if from != to => {
+                let (from, to) = (name(from), name(to));
+                tracing::warn!("backend {host} is reached by {to} from now on, not by {from}");
+            }
+            (Some(Way::By(from, _)), Some(Way::Nowhere)) => {
+                let from = name(from);
+                tracing::warn!("the kernel has no way to backend {host} any more; it was {from}");
+            }
+            (Some(Way::Nowhere), Some(Way::By(to, _))) => {
+                tracing::info!("backend {host} is reached by {} again", name(to));
+            }
+            _ => {}
         }
     }
 
@@ -221,15 +249,14 @@ impl ControlPlane {
     }
 }
 
-/// Where the kernel knows no station on the way, none is to be used: not that of an old way, nor one
-/// that somebody else tells.
-fn learn(worker: &mut Served, host: IpAddr, reach: Reach) {
-    worker.set_way(host, reach.way);
-    match (reach.way, reach.station) {
-        (Some(way), Some(station)) => worker.learn_neighbor(way, host, station),
-        (Some(way), None) => worker.forget_neighbor(way, host),
-        (None, _) => {}
-    }
+/// Whether both are by the same interface.
+fn is_by_same(one: &Way, other: Option<&Way>) -> bool {
+    matches!((one, other), (Way::By(one, _), Some(Way::By(other, _))) if one == other)
+}
+
+/// Whether its station is yet to be found.
+fn is_unknown(way: &&Option<Way>) -> bool {
+    !matches!(way, Some(Way::By(_, Some(_))))
 }
 
 fn has_host(pool: &PoolSettings, host: IpAddr) -> bool {

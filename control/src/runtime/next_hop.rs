@@ -8,7 +8,8 @@ use rtnetlink::packet_route::neighbour::{
 };
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
 use rtnetlink::{Handle, RouteMessageBuilder};
-use wirepath_stack::link::InterfaceId;
+use rustix::io::Errno;
+use wirepath_stack::link::{InterfaceId, Way};
 use wirepath_wire::ethernet::MacAddr;
 
 /// Where a packet would go.
@@ -37,8 +38,11 @@ pub(super) async fn find(
     let mut routes = handle.route().get(asked).execute();
     let route = match routes.try_next().await {
         Ok(Some(route)) => route,
-        // That there is none is an error to the kernel.
-        Ok(None) | Err(rtnetlink::Error::NetlinkError(_)) => return Ok(NextHop::Elsewhere),
+        Ok(None) => return Ok(NextHop::Elsewhere),
+        // That there is none is an error to the kernel, and so is one that leads to nobody.
+        Err(rtnetlink::Error::NetlinkError(error)) if !is_passing(error.raw_code()) => {
+            return Ok(NextHop::Elsewhere);
+        }
         Err(error) => return Err(error),
     };
     if route.header.kind == RouteType::Local {
@@ -60,28 +64,27 @@ pub(super) async fn find(
     Ok(NextHop::Neighbor(interface, gateway.unwrap_or(address)))
 }
 
-/// How a host is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Reach {
-    /// By which interface; `None` when the kernel knows no way by one of ours.
-    pub(super) way: Option<InterfaceId>,
-    /// By which station there, if the kernel knows it.
-    pub(super) station: Option<MacAddr>,
-}
-
-/// How hosts are reached, as the kernel knows it. It is had to ask the link for stations that it
-/// does not know, or has not heard of for a while.
-pub(super) async fn reach(
+/// The ways to hosts, as the kernel knows them; `None` for one by no interface of ours. It is had
+/// to ask the link for stations that it does not know, or has not heard of for a while.
+pub(super) async fn ways(
     handle: &Handle,
     interfaces: &[u32],
     hosts: &[IpAddr],
-) -> Result<Vec<(IpAddr, Reach)>, rtnetlink::Error> {
+) -> Result<Vec<(IpAddr, Option<Way>)>, rtnetlink::Error> {
     let all = handle.neighbours().get().execute();
     let all: Vec<NeighbourMessage> = all.try_collect().await?;
     let mut found = Vec::new();
     for &host in hosts {
-        let NextHop::Neighbor(id, neighbor) = find(handle, interfaces, host).await? else {
-            found.push((host, Reach::default()));
+        let hop = match find(handle, interfaces, host).await {
+            Ok(hop) => hop,
+            Err(error) => {
+                // The others are not to wait for it; what was known of it stays.
+                tracing::warn!(%error, "cannot ask the kernel for the way to backend {host}");
+                continue;
+            }
+        };
+        let NextHop::Neighbor(id, neighbor) = hop else {
+            found.push((host, None));
             continue;
         };
         let interface = interfaces[usize::from(id.0)];
@@ -92,15 +95,28 @@ pub(super) async fn reach(
         let known = all
             .iter()
             .find(|entry| entry.header.ifindex == interface && entry.attributes.contains(&wanted));
-        let (way, station) = (Some(id), known.and_then(resolved));
-        found.push((host, Reach { way, station }));
+        found.push((host, Some(Way::By(id, known.and_then(resolved)))));
         if !known.is_some_and(is_fresh) {
             let ask = handle.neighbours().add(interface, neighbor);
             let ask = ask.state(NeighbourState::None).flags(NeighbourFlags::Use);
-            ask.replace().execute().await?;
+            if let Err(error) = ask.replace().execute().await {
+                tracing::debug!(%error, "cannot have the kernel ask for {neighbor}");
+            }
         }
     }
     Ok(found)
+}
+
+/// Whether an error of the kernel says nothing of the route.
+fn is_passing(code: i32) -> bool {
+    let passing = [
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::AGAIN,
+        Errno::INTR,
+        Errno::BUSY,
+    ];
+    passing.iter().any(|error| error.raw_os_error() == -code)
 }
 
 /// Whether there is no need to ask. Our own packets do not pass the kernel, so that it does not see

@@ -83,16 +83,16 @@ impl ControlPlane {
     pub async fn set_pools(&self, pools: Vec<PoolOptions>) -> Result<PoolNumbers, ListenError> {
         let numbers = self.pool_numbers().with(&pools);
         if pools.is_empty() {
+            self.keep_backends(Vec::new()).await?;
             return Ok(numbers);
         }
         self.check_source_ports()?;
         let ways = self.find_backends(&pools).await?;
-        self.tell_ways(ways).await?;
+        self.keep_backends(ways).await?;
         for place in &self.site.places {
             let ports = self.site.source_ports.clone();
             place.steering.set_port_range(Some(ports))?;
         }
-        self.keep_backends(&pools);
         for PoolOptions { name, settings } in pools {
             let Some(id) = numbers.find(&name) else {
                 continue;

@@ -9,8 +9,9 @@ use super::support::backends::{Backend, Manner};
 use super::support::client;
 use super::support::file::File;
 use super::support::server::{run_to_end, server_command};
+use super::support::wait_until;
 use super::text::{MEGABYTE, echo_many};
-use super::{FRONT, backend, file_of, proxy, serve};
+use super::{FRONT, backend, file_of, is_reset, proxy, serve};
 
 /// The server's second interface.
 const BACK: &str = "back0";
@@ -94,64 +95,64 @@ fn connections_to_a_backend_come_from_the_interface_that_leads_there() {
     server.stop();
 }
 
-#[test]
-fn an_address_of_both_interfaces_can_be_served_on_one() {
-    let (network, _hosts) = network("proxy-same", 1);
+/// A proxy to the host with these flags does not start, and says these words.
+fn refused(network: &Network, flags: &[&str], words: &str) {
     let to = HOST.to_string();
-    let back = BACK_ADDRESS.to_string();
-    // In front it would be ours alone, and it is the kernel's behind.
-    let flags = [
-        "--listen",
-        "8080",
-        "--to",
-        &to,
-        "--back",
-        BACK,
-        "--address",
-        &back,
-    ];
+    let flags = [&["--listen", "8080", "--to", &to][..], flags].concat();
     let (code, said) = run_to_end(server_command(&network.server, "proxy", &flags));
     assert_eq!(code, Some(2), "{said}");
-    assert!(
-        said.contains("10.78.0.2 is an address of both server0 and back0"),
-        "{said}"
-    );
+    assert!(said.contains(words), "{said}");
 }
 
 #[test]
-fn a_second_interface_with_too_little_is_named() {
-    let (network, _hosts) = network("proxy-little", 1);
-    let to = HOST.to_string();
-    let bare = Link::default();
-    let other = Namespace::new("proxy-little-other").unwrap();
-    let near = End::new(&network.server, "bare0");
-    connect(&near, &End::new(&other, "far0"), &bare).unwrap();
-    network
-        .server
-        .ip(&["-6", "address", "flush", "dev", "bare0"])
-        .unwrap();
-    for (back, workers, words) in [
-        (
-            "bare0",
-            "1",
-            "serve one of your own with addresses of [back]",
-        ),
-        (BACK, "2", "2 workers cannot share 1 queues of "),
-    ] {
-        let flags = [
-            "--listen",
-            "8080",
-            "--to",
-            &to,
-            "--back",
-            back,
-            "--workers",
-            workers,
-        ];
-        let (code, said) = run_to_end(server_command(&network.server, "proxy", &flags));
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains(words), "{said}");
-    }
+fn the_second_interface_must_be_another_that_is_there_and_has_enough() {
+    let (network, _hosts) = network("proxy-wrong", 1);
+    let other = Namespace::new("proxy-wrong-other").unwrap();
+    let bare = End::new(&network.server, "bare0");
+    connect(&bare, &End::new(&other, "far0"), &Link::default()).unwrap();
+    let flush = ["-6", "address", "flush", "dev", "bare0"];
+    network.server.ip(&flush).unwrap();
+
+    let front = Network::SERVER_INTERFACE;
+    refused(&network, &["--back", front], "served in front already");
+    refused(&network, &["--back", "gone0"], "no interface gone0");
+    let words = "serve one of your own with addresses of [back]";
+    refused(&network, &["--back", "bare0"], words);
+    let words = "2 workers cannot share 1 queues of ";
+    refused(&network, &["--back", BACK, "--workers", "2"], words);
+    // In front it would be ours alone, and it is the kernel's behind.
+    let address = BACK_ADDRESS.to_string();
+    let words = "10.78.0.2 is an address of both server0 and back0";
+    refused(&network, &["--back", BACK, "--address", &address], words);
+}
+
+#[test]
+fn a_backend_whose_way_is_lost_is_looked_for_nowhere_else() {
+    let (network, hosts) = network("proxy-lost", 1);
+    let behind = Backend::start_at(&hosts, HOST, Manner::HalfClose);
+    let server = proxy(&network, &[behind.at()], &["--back", BACK]);
+    assert!(!is_reset(&network));
+    // Somebody in front has its address too.
+    let impostor = [
+        "address",
+        "add",
+        "10.78.0.10/32",
+        "dev",
+        Network::CLIENT_INTERFACE,
+    ];
+    network.client.ip(&impostor).unwrap();
+    let route = |change| {
+        network
+            .server
+            .ip(&["route", change, "10.78.0.0/24", "dev", BACK])
+    };
+    route("delete").unwrap();
+    server.wait_until_says("no way to backend 10.78.0.10 any more");
+    wait_until("workers know", || is_reset(&network));
+    route("add").unwrap();
+    wait_until("there is a way again", || !is_reset(&network));
+    assert!(behind.accepted() >= 2);
+    server.stop();
 }
 
 #[test]
@@ -166,19 +167,4 @@ fn the_end_of_the_second_interface_is_told_by_its_name() {
         "{}",
         server.log()
     );
-}
-
-#[test]
-fn the_second_interface_must_be_another_that_is_there() {
-    let (network, _hosts) = network("proxy-wrong", 1);
-    let to = HOST.to_string();
-    for (back, words) in [
-        (Network::SERVER_INTERFACE, "served in front already"),
-        ("gone0", "no interface gone0"),
-    ] {
-        let flags = ["--listen", "8080", "--to", &to, "--back", back];
-        let (code, said) = run_to_end(server_command(&network.server, "proxy", &flags));
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains(words), "{said}");
-    }
 }

@@ -68,6 +68,7 @@ counters! {
     taken_over: "Frames that other workers have handed over",
     directory_full: "Connections that other workers cannot find, as their directory has no room",
     drop_hand_over_full: "Frames of another worker's connections that it had no room for",
+    drop_pass_on_limit: "Answers of neighbors that were too many to be passed on to other workers",
     drop_claimed: "SYNs that another worker was just accepting",
     drop_too_long: "Frames longer than the MTU and the link headers allow",
     drop_not_ours: "Frames for an address or protocol that is not ours",

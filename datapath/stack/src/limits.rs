@@ -21,8 +21,11 @@ pub const TURNS_PER_HOUSEKEEPING: u64 = 1024;
 /// Addresses of this host.
 pub const LOCAL_ADDRESSES: usize = 64;
 
-/// Neighbors that are remembered.
+/// Neighbors whose stations were learned.
 pub const NEIGHBORS: usize = 4096;
+
+/// Hosts to which ways are told: those of all backends.
+pub const TOLD_HOSTS: usize = 16_384;
 
 /// Resets for segments of no connection, per millisecond: enough to refuse in earnest, too few to
 /// be worth an attacker's while.
@@ -34,8 +37,8 @@ pub const RECEIVE_BATCH: usize = 64;
 /// Frames handed over by others that one turn processes.
 pub const HANDED_PER_TURN: usize = 64;
 
-/// Frames of one turn that all other workers are told of: answers of neighbors.
-pub const TOLD_PER_TURN: usize = 16;
+/// Answers of neighbors that are passed on to all other workers, per millisecond.
+pub const PASSED_ON_PER_MILLISECOND: u32 = 16;
 
 /// Connections of which the flight recorder knows the last events.
 pub const FLIGHT_RINGS: usize = 2_048;

@@ -50,11 +50,21 @@ impl LocalAddress {
     }
 }
 
-/// What is known of the link: by which interface hosts are reached, as the kernel tells it, and
-/// the stations of neighbors, told by the kernel or learned from their answers.
+/// How a host is reached, as the kernel tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By an interface, and a station there once that is known: the host itself, or a router.
+    By(InterfaceId, Option<MacAddr>),
+    /// By no interface of ours.
+    Nowhere,
+}
+
+/// What is known of the link: the ways to hosts that were told, and the stations of neighbors that
+/// were learned from their answers.
 #[derive(Debug)]
 pub(crate) struct Neighbors {
-    ways: HashMap<IpAddr, InterfaceId, Keyed>,
+    /// What is told goes before what is learned.
+    ways: HashMap<IpAddr, Way, Keyed>,
     /// An answer that comes by one interface says nothing of another.
     stations: HashMap<(InterfaceId, IpAddr), Neighbor, Keyed>,
 }
@@ -73,33 +83,34 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Neighbors {
     pub(crate) fn new(secret: Secret) -> Self {
-        let keyed = || Keyed(secret);
         Self {
-            ways: HashMap::with_capacity_and_hasher(limits::NEIGHBORS, keyed()),
-            stations: HashMap::with_capacity_and_hasher(2 * limits::NEIGHBORS, keyed()),
+            ways: HashMap::with_hasher(Keyed(secret)),
+            stations: HashMap::with_capacity_and_hasher(2 * limits::NEIGHBORS, Keyed(secret)),
         }
     }
 
-    /// By which interface a host is reached from now on; `None` when nobody knows.
-    pub(crate) fn set_way(&mut self, host: IpAddr, way: Option<InterfaceId>) {
-        if self.ways.len() >= limits::NEIGHBORS && !self.ways.contains_key(&host) {
-            // What still counts is told again within a second.
-            self.ways.clear();
-        }
-        match way {
-            Some(interface) => self.ways.insert(host, interface),
-            None => self.ways.remove(&host),
+    /// Takes note of the way to a host, or that none is told. Whether there was room.
+    pub(crate) fn set_way(&mut self, host: IpAddr, way: Option<Way>) -> bool {
+        let Some(way) = way else {
+            self.ways.remove(&host);
+            return true;
         };
+        let has_room = self.ways.len() < limits::TOLD_HOSTS || self.ways.contains_key(&host);
+        if has_room {
+            self.ways.insert(host, way);
+        }
+        has_room
     }
 
-    pub(crate) fn way(&self, host: &IpAddr) -> Option<InterfaceId> {
+    /// The way to a host, where it was told.
+    pub(crate) fn way(&self, host: &IpAddr) -> Option<Way> {
         self.ways.get(host).copied()
     }
 
     /// Whether the link may be asked for a neighbor now; counts as asking if so.
     pub(crate) fn is_due(&mut self, now: Instant, on: InterfaceId, address: IpAddr) -> bool {
         let Some(neighbor) = self.entry(on, address) else {
-            return true;
+            return false;
         };
         let is_due = now >= neighbor.again;
         if is_due {

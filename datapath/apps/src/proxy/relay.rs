@@ -6,7 +6,7 @@ use wirepath_tcp::time::Instant;
 
 use super::backend::Failure;
 use super::header::Header;
-use super::pair::{Side, Stage};
+use super::pair::{Pair, Side, Stage};
 use super::report::Cause;
 use super::settings::PoolId;
 use super::{PairId, Proxy, Seat};
@@ -42,7 +42,9 @@ impl Proxy {
     fn on_back_open(&mut self, socket: &mut Socket<'_>, id: PairId) {
         let now = socket.now();
         let pair = self.pairs.get_mut(id);
-        let Some(pair) = pair.filter(|pair| pair.back.as_ref() == Some(socket.tuple())) else {
+        let is_wanted =
+            |pair: &&mut Pair| pair.back.as_ref() == Some(socket.tuple()) && pair.refused.is_none();
+        let Some(pair) = pair.filter(is_wanted) else {
             return socket.abort();
         };
         let pool = self.pools.get_mut(pair.pool);

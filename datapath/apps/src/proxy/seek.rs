@@ -117,6 +117,11 @@ impl Proxy {
 
     /// The worker could not open the connection.
     pub(crate) fn on_open_failed(&mut self, now: Instant, seat: Seat, error: OpenError) {
+        if let Seat::Back(id) = seat
+            && self.pairs.get(id).is_none_or(|pair| pair.refused.is_some())
+        {
+            return;
+        }
         match (seat, error) {
             (Seat::Back(id), OpenError::NeighborUnknown) => {
                 // The link was asked; until it answers, or the attempt has taken too long.
@@ -142,13 +147,21 @@ impl Proxy {
         else {
             return;
         };
-        pair.stage = Stage::Seeking;
+        let is_refused = pair.refused.is_some();
+        pair.stage = if is_refused {
+            Stage::Refused
+        } else {
+            Stage::Seeking
+        };
         pair.back = None;
         let tries = pair.note_tried(endpoint);
         if let Some(failure) = failure {
             pool.fail(now, endpoint, failure);
         }
         let pool_id = pair.pool;
+        if is_refused {
+            return self.give_back(now, pool_id, endpoint);
+        }
         if tries <= usize::from(pool.settings.retries) {
             self.seek(now, id);
         } else {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use wirepath_device::memory::{MemoryDevice, MemoryDeviceConfig};
 use wirepath_stack::limits::SOURCE_PORTS;
-use wirepath_stack::link::{InterfaceId, LocalAddress};
+use wirepath_stack::link::{InterfaceId, LocalAddress, Way};
 use wirepath_stack::listeners::ListenerId;
 use wirepath_stack::peers::{Claim, Peers, WorkerId};
 use wirepath_stack::worker::{OpenError, Worker, WorkerConfig};
@@ -94,8 +94,7 @@ fn a_connection_leaves_by_the_interface_that_leads_to_its_remote() {
     let mut worker = worker();
     // It has more in common with our address in front.
     let remote = v4(77);
-    worker.set_way(remote, Some(BACK));
-    worker.learn_neighbor(BACK, remote, THEIRS);
+    worker.set_way(remote, Some(Way::By(BACK, Some(THEIRS))));
     let tuple = connect(&mut worker, None, remote).expect("there is a way");
     assert_eq!(tuple.local.address, BACK_ADDRESS);
     assert!(sent(&mut worker, FRONT).is_empty());
@@ -109,9 +108,12 @@ fn a_connection_leaves_by_the_interface_that_leads_to_its_remote() {
 #[test]
 fn an_address_of_the_other_interface_is_no_source() {
     let mut worker = worker();
-    worker.set_way(v4(77), Some(BACK));
-    worker.learn_neighbor(BACK, v4(77), THEIRS);
+    worker.set_way(v4(77), Some(Way::By(BACK, Some(THEIRS))));
     let refused = connect(&mut worker, Some(v4(1)), v4(77));
+    assert_eq!(refused, Err(OpenError::OtherInterface));
+    // And if the way is lost, none is.
+    worker.set_way(v4(77), Some(Way::Nowhere));
+    let refused = connect(&mut worker, None, v4(77));
     assert_eq!(refused, Err(OpenError::OtherInterface));
 }
 
@@ -120,13 +122,13 @@ fn a_host_whose_way_is_known_is_not_looked_for_on_any_link() {
     let mut worker = worker();
     // By a router that the kernel has yet to find; somebody in front has the address as well.
     worker.learn_neighbor(FRONT, v4(77), THEIRS);
-    worker.set_way(v4(77), Some(BACK));
+    worker.set_way(v4(77), Some(Way::By(BACK, None)));
     let refused = connect(&mut worker, None, v4(77));
     assert_eq!(refused, Err(OpenError::NeighborUnknown));
     for interface in [FRONT, BACK] {
         assert!(sent(&mut worker, interface).is_empty(), "nobody is asked");
     }
-    worker.learn_neighbor(BACK, v4(77), THEIRS);
+    worker.set_way(v4(77), Some(Way::By(BACK, Some(THEIRS))));
     let tuple = connect(&mut worker, None, v4(77)).expect("it is found");
     assert_eq!(tuple.local.address, BACK_ADDRESS);
 }

@@ -17,7 +17,7 @@ use super::Worker;
 use super::ingress::Raw;
 use crate::app::App;
 use crate::flows::FlowRef;
-use crate::link::{InterfaceId, Link};
+use crate::link::Link;
 
 /// Hop limit of neighbor discovery, which no router passes on: RFC 4861 7.1.
 const NDP_HOP_LIMIT: u8 = 255;
@@ -165,110 +165,16 @@ impl<D: Device, A: App> Worker<D, A> {
         self.counters.neighbor_advertisements += 1;
     }
 
-    /// Asks the link for the station of `target`, but not more than once a second (RFC 1122
-    /// 2.3.2.1, RFC 4861 7.2.2).
-    pub(super) fn ask_for(
-        &mut self,
-        now: Instant,
-        (on, device): (InterfaceId, usize),
-        source: IpAddr,
-        target: IpAddr,
-    ) {
-        if self.neighbors.is_due(now, on, target) {
-            self.solicit(device as u16, source, target);
-        }
-    }
-
-    /// Asks the link for the station of `target`, which must be a neighbor.
-    pub(super) fn solicit(&mut self, device: u16, source: IpAddr, target: IpAddr) {
-        let on = self.ports[usize::from(device)].interface;
-        self.neighbors.ask(on, target);
-        let mut link = Link {
-            station: MacAddr::BROADCAST,
-            vlan: None,
-            device,
-        };
-        let mac = self.mac(link);
-        match (source, target) {
-            (IpAddr::V4(source), IpAddr::V4(target)) => {
-                let request = arp::Packet::request(mac, source, target);
-                self.answer(link, EtherType::ARP, |buffer| request.emit(buffer));
-            }
-            (IpAddr::V6(_), IpAddr::V6(target)) => {
-                let group = ndp::solicited_node(target);
-                link.station = MacAddr::of_ipv6_multicast(group);
-                let header = ndp_header(source, group.into());
-                let asked = Solicitation {
-                    target,
-                    source_mac: Some(mac),
-                };
-                let message = ndp::Message::Solicitation(asked);
-                self.answer(link, EtherType::IPV6, |buffer| {
-                    emit_ndp(buffer, &header, &message)
-                });
-            }
-            _ => {}
-        }
-    }
-
-    /// Remembers the station of a neighbor by an interface, as the kernel told it.
-    pub fn learn_neighbor(&mut self, interface: InterfaceId, address: IpAddr, mac: MacAddr) {
-        if ip::is_unicast(address) && !mac.is_multicast() {
-            self.neighbors.learn(interface, address, mac);
-        }
-    }
-
-    /// Takes note by which interface a host is reached, as the kernel told it: connections to it
-    /// come from there, and its station is not asked for on the link, as it may be a router's.
-    /// `None` when the kernel knows no way: then it is looked for where the closest address is.
-    pub fn set_way(&mut self, host: IpAddr, way: Option<InterfaceId>) {
-        self.neighbors.set_way(host, way);
-    }
-
-    /// A neighbor says where it is. Who was not asked is not believed; the others may have asked.
-    fn on_neighbor(&mut self, raw: Raw<'_>, address: IpAddr, mac: MacAddr) {
-        let interface = self.ports[raw.port].interface;
-        let was_asked = self.neighbors.is_asked(interface, address);
-        if was_asked {
-            self.learn_neighbor(interface, address, mac);
-        }
-        if !self.tell_others(raw) && !was_asked {
-            self.counters.drop_not_ours += 1;
-        }
-    }
-
-    /// Nothing is acknowledged: the peer may have moved to another station (RFC 9293 3.8.3,
-    /// MUST-20).
-    pub(super) fn reconsider_link(&mut self, number: u32) {
-        let Some(flow) = self.flows.open.get_mut(number) else {
-            return;
-        };
-        let (local, remote) = (flow.tuple.local.address, flow.tuple.remote.address);
-        let device = flow.link.device;
-        let here = self.ports[usize::from(device)].interface;
-        if let Some(station) = self.neighbors.find(here, remote) {
-            flow.link.station = station;
-        }
-        if self.owns(&local) {
-            self.solicit(device, local, remote);
-        }
-    }
-
-    /// Forgets the station of a neighbor by an interface.
-    pub fn forget_neighbor(&mut self, interface: InterfaceId, address: IpAddr) {
-        self.neighbors.forget(interface, address);
-    }
-
-    fn owns(&self, address: &IpAddr) -> bool {
+    pub(super) fn owns(&self, address: &IpAddr) -> bool {
         self.local(address).is_some_and(|local| local.owned)
     }
 
-    fn mac(&self, link: Link) -> MacAddr {
+    pub(super) fn mac(&self, link: Link) -> MacAddr {
         self.ports[usize::from(link.device)].mac
     }
 
     /// Sends a packet that `emit` writes.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         link: Link,
         ether_type: EtherType,
@@ -286,7 +192,7 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 }
 
-const fn ndp_header(source: IpAddr, destination: IpAddr) -> ip::Header {
+pub(super) const fn ndp_header(source: IpAddr, destination: IpAddr) -> ip::Header {
     let (protocol, hop_limit) = (Protocol::ICMPV6, NDP_HOP_LIMIT);
     ip::Header {
         source,
@@ -297,7 +203,11 @@ const fn ndp_header(source: IpAddr, destination: IpAddr) -> ip::Header {
     }
 }
 
-fn emit_ndp(buffer: &mut [u8], header: &ip::Header, message: &ndp::Message) -> Option<usize> {
+pub(super) fn emit_ndp(
+    buffer: &mut [u8],
+    header: &ip::Header,
+    message: &ndp::Message,
+) -> Option<usize> {
     // Written behind the room of the header, whose length field it decides.
     let at = header.emitted_len();
     let len = message.emit(buffer.get_mut(at..)?, header)?;

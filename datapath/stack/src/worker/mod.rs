@@ -6,6 +6,7 @@ mod cookie;
 mod egress;
 mod fast_open;
 mod ingress;
+mod neighbors;
 mod open;
 mod record;
 mod report;
@@ -106,7 +107,7 @@ pub struct Worker<D: Device, A: App> {
     /// Text shown to an application from its receive buffer.
     chunk: Box<[u8; limits::READ_CHUNK]>,
     counters: Counters,
-    reset_budget: ResetBudget,
+    reset_budget: Budget,
     /// Connections that were opened by a SYN alone, and whose handshake is not done.
     early: usize,
     /// When a SYN was last answered with a cookie; `NEVER` at first.
@@ -115,21 +116,23 @@ pub struct Worker<D: Device, A: App> {
     together: Option<Together>,
     taps: Taps,
     flight: Flight,
+    /// When this turn began.
+    turn_at: Instant,
     /// Consecutive turns in which timers waited for what has arrived.
     turns_without_timers: u32,
     /// All connections are being closed: what comes is for nobody.
     draining: bool,
 }
 
-/// Resets for segments of no connection, so many each millisecond.
+/// What may be done only so often in a millisecond.
 #[derive(Debug, Default)]
-struct ResetBudget {
+struct Budget {
     millisecond: u64,
     spent: u32,
 }
 
-impl ResetBudget {
-    fn take(&mut self, now: Instant) -> bool {
+impl Budget {
+    fn take(&mut self, now: Instant, most: u32) -> bool {
         if self.millisecond != now.as_millis() {
             *self = Self {
                 millisecond: now.as_millis(),
@@ -137,7 +140,7 @@ impl ResetBudget {
             };
         }
         self.spent += 1;
-        self.spent <= limits::RESETS_PER_MILLISECOND
+        self.spent <= most
     }
 }
 
@@ -167,12 +170,13 @@ impl<D: Device, A: App> Worker<D, A> {
             arrivals: Vec::with_capacity(limits::RECEIVE_BATCH),
             chunk: Box::new([0; limits::READ_CHUNK]),
             counters: Counters::default(),
-            reset_budget: ResetBudget::default(),
+            reset_budget: Budget::default(),
             early: 0,
             cookie_sent: Instant::NEVER,
             together: None,
             taps: Taps::default(),
             flight: Flight::new(),
+            turn_at: Instant::ZERO,
             turns_without_timers: 0,
             draining: false,
             config,
@@ -277,6 +281,7 @@ impl<D: Device, A: App> Worker<D, A> {
     pub fn turn_in(&mut self, now: Instant) -> Progress {
         let mut progress = Progress::default();
         let mut has_more = false;
+        self.turn_at = now;
         self.taps.begin();
         for port in 0..self.ports.len() {
             let received = self.receive(now, port);

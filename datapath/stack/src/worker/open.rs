@@ -14,7 +14,7 @@ use super::Worker;
 use crate::app::App;
 use crate::flight::RingId;
 use crate::flows::{OpenFlow, Place};
-use crate::link::{Link, LocalAddress};
+use crate::link::{Link, LocalAddress, Way};
 use crate::ports::Fitness;
 use crate::wheel::TimerId;
 
@@ -40,9 +40,9 @@ pub enum OpenError {
     /// The link-layer address of the next hop is not known yet; it was asked for.
     #[error("the link-layer address of the next hop is not known yet")]
     NeighborUnknown,
-    /// The remote is reached by an interface that has not the local address, or no device of this
-    /// worker.
-    #[error("the way to the remote is by another interface than that of the local address")]
+    /// The remote is reached by an interface that has not the local address or no device of this
+    /// worker, or by none.
+    #[error("there is no way to the remote by the interface of the local address")]
     OtherInterface,
     /// The worker holds as many connections as it may.
     #[error("too many connections are open")]
@@ -78,7 +78,10 @@ impl<D: Device, A: App> Worker<D, A> {
             Some(address) => self.local(&address),
             None => self.source_for(&remote.address),
         };
-        let source = source.ok_or(OpenError::BadLocal)?;
+        let Some(source) = source else {
+            let way = self.neighbors.way(&remote.address);
+            return Err(way.map_or(OpenError::BadLocal, |_| OpenError::OtherInterface));
+        };
         let (source, interface) = (source.address, source.interface);
         let tuple_from = |port| Tuple {
             local: Endpoint::new(source, port),
@@ -111,7 +114,11 @@ impl<D: Device, A: App> Worker<D, A> {
     fn source_for(&self, remote: &IpAddr) -> Option<&LocalAddress> {
         let way = self.neighbors.way(remote);
         let suits = |local: &&LocalAddress| {
-            let is_there = way.is_none_or(|way| way == local.interface);
+            let is_there = match way {
+                Some(Way::By(interface, _)) => interface == local.interface,
+                Some(Way::Nowhere) => false,
+                None => true,
+            };
             is_there && (!ip::is_link_local(local.address) || ip::is_link_local(*remote))
         };
         let same_bits = |local: &IpAddr| match (local, remote) {
@@ -163,11 +170,14 @@ impl<D: Device, A: App> Worker<D, A> {
         if !self.has_room() {
             return Err(OpenError::Full);
         }
+        let device = self.device_on(interface).ok_or(OpenError::OtherInterface)?;
         let way = self.neighbors.way(&remote);
-        let device = self.device_on(interface);
-        let device = device.filter(|_| way.is_none_or(|way| way == interface));
-        let device = device.ok_or(OpenError::OtherInterface)?;
-        let Some(station) = self.neighbors.find(interface, remote) else {
+        let station = match way {
+            Some(Way::By(way, station)) if way == interface => station,
+            Some(_) => return Err(OpenError::OtherInterface),
+            None => self.neighbors.find(interface, remote),
+        };
+        let Some(station) = station else {
             if way.is_none() {
                 self.ask_for(now, (interface, device), local, remote);
             }

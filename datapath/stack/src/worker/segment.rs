@@ -17,6 +17,7 @@ use super::ingress::Arrival;
 use crate::app::App;
 use crate::flight::Event;
 use crate::flows::FlowRef;
+use crate::limits::RESETS_PER_MILLISECOND;
 use crate::tap::Direction;
 
 impl<D: Device, A: App> Worker<D, A> {
@@ -183,7 +184,7 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(header) = reset::reply_to(segment) else {
             return;
         };
-        if self.reset_budget.take(now) {
+        if self.reset_budget.take(now, RESETS_PER_MILLISECOND) {
             self.reply(&Envelope::of(arrival), &header);
         } else {
             self.counters.drop_reset_limit += 1;

@@ -5,10 +5,10 @@ use wirepath_device::Device;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
-use super::Worker;
 use super::ingress::Raw;
+use super::{Budget, Worker};
 use crate::app::App;
-use crate::limits::{HANDED_PER_TURN, TOLD_PER_TURN};
+use crate::limits::{HANDED_PER_TURN, PASSED_ON_PER_MILLISECOND};
 use crate::link::InterfaceId;
 use crate::peers::{Claim, Peers, WorkerId};
 use crate::rss::Rss;
@@ -18,8 +18,8 @@ pub(super) struct Together {
     peers: Box<dyn Peers>,
     /// Which worker it is, and of how many.
     seat: (WorkerId, u8),
-    /// Frames of this turn that all the others were told of.
-    told: usize,
+    /// What it may pass on to all the others.
+    budget: Budget,
     /// How the card of each interface deals frames out to the workers, where that is known.
     rss: Vec<Option<Rss>>,
     /// Taken out while a frame in it is processed.
@@ -49,7 +49,7 @@ impl<D: Device, A: App> Worker<D, A> {
         self.together = Some(Together {
             peers,
             seat,
-            told: 0,
+            budget: Budget::default(),
             rss,
             buffer: vec![0; longest],
         });
@@ -91,42 +91,43 @@ impl<D: Device, A: App> Worker<D, A> {
         let Some(owner) = together.peers.owner(self.flows.key(tuple)) else {
             return false;
         };
-        if together.peers.hand_over(owner, from, raw.bytes) {
-            self.counters.handed_over += 1;
-        } else {
-            self.counters.drop_hand_over_full += 1;
-        }
+        let is_taken = together.peers.hand_over(owner, from, raw.bytes);
+        self.count_handed(is_taken);
         true
     }
 
-    /// Hands a frame that may concern any worker to all the others, a few in each turn. Whether
-    /// there are others. What was handed over goes no further.
-    pub(super) fn tell_others(&mut self, raw: Raw<'_>) -> bool {
-        let from = self.ports[raw.port].interface;
-        let Some(together) = self.together.as_mut().filter(|_| !raw.handed) else {
+    /// Hands a frame that may concern any worker to all the others, so many a millisecond. Whether
+    /// there are others.
+    pub(super) fn pass_on(&mut self, raw: Raw<'_>) -> bool {
+        let (now, from) = (self.turn_at, self.ports[raw.port].interface);
+        let Some(together) = &mut self.together else {
             return false;
         };
-        together.told += 1;
-        if together.told > TOLD_PER_TURN {
-            self.counters.drop_hand_over_full += 1;
+        if !together.budget.take(now, PASSED_ON_PER_MILLISECOND) {
+            self.counters.drop_pass_on_limit += 1;
             return true;
         }
         let (me, of) = together.seat;
         for other in (0..of).map(WorkerId).filter(|other| *other != me) {
-            if together.peers.hand_over(other, from, raw.bytes) {
-                self.counters.handed_over += 1;
-            } else {
-                self.counters.drop_hand_over_full += 1;
-            }
+            let Some(together) = &mut self.together else {
+                continue;
+            };
+            let is_taken = together.peers.hand_over(other, from, raw.bytes);
+            self.count_handed(is_taken);
         }
         true
     }
 
+    fn count_handed(&mut self, is_taken: bool) {
+        if is_taken {
+            self.counters.handed_over += 1;
+        } else {
+            self.counters.drop_hand_over_full += 1;
+        }
+    }
+
     /// Processes what other workers have handed over, so much at a time; returns how many frames.
     pub(super) fn receive_handed(&mut self, now: Instant) -> usize {
-        if let Some(together) = &mut self.together {
-            together.told = 0;
-        }
         for received in 0..HANDED_PER_TURN {
             let Some(together) = &mut self.together else {
                 return 0;

@@ -68,8 +68,8 @@ impl Connection {
         Some(outgoing)
     }
 
-    /// Whether it is certain that [`poll_segment`](Self::poll_segment) has nothing now. When not, it
-    /// may have something or not.
+    /// Whether it is certain that [`poll_segment`](Self::poll_segment) has nothing now. When not,
+    /// it may have something or not.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let asked = Pending::RESET | Pending::SYN | Pending::PROBE | Pending::TAIL_PROBE;

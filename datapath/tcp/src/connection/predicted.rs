@@ -14,7 +14,12 @@ impl Connection {
     /// Whether a segment is the next in line on a connection where nothing is wrong, or told.
     pub(super) fn is_predicted(&self, now: Instant, segment: &Segment<'_>) -> bool {
         let (header, options) = (&segment.header, &segment.header.options);
-        self.state == State::Established
+        // All that was sent is acknowledged, and nothing of it is in doubt.
+        header.ack == self.snd.nxt
+            && self.recovery.is_at_rest()
+            && self.resent_ts.is_none()
+            && !self.timers.is_armed(Timer::Persist)
+            && self.state == State::Established
             // It says nothing but text and an ACK: no end, no urgent text, no mark of congestion.
             && header.flags.difference(Flags::PSH) == Flags::ACK
             && options.sack.is_empty()
@@ -26,11 +31,6 @@ impl Connection {
             && self.rcv.fits_next(segment.payload.len())
             && !self.pending.contains(Pending::DETACHED)
             && self.has_good_timestamp(now, segment)
-            // It acknowledges all that was sent, once, and not a probe.
-            && header.ack == self.snd.nxt
-            && self.recovery.is_at_rest()
-            && self.resent_ts.is_none()
-            && !self.timers.is_armed(Timer::Persist)
     }
 
     /// RFC 7323 3.2, 5.3 R1: there where it was agreed upon, and not old.

@@ -251,8 +251,8 @@ impl Recovery {
         }
     }
 
-    /// Whether there is nothing but text in flight that was sent once, of which nothing is known;
-    /// without SACK nobody asks.
+    /// Whether no loss, probe or time-out is on its mind, and the peer has reported nothing beyond
+    /// SND.UNA. Without SACK it is never said.
     pub(crate) fn is_at_rest(&self) -> bool {
         match self {
             Self::NewReno(_) => false,
@@ -270,7 +270,10 @@ impl Recovery {
         rtts: Rtts,
     ) -> AckOutcome {
         match self {
-            Self::NewReno(_) => AckOutcome::default(),
+            Self::NewReno(_) => {
+                debug_assert!(false, "it is never at rest");
+                AckOutcome::default()
+            }
             Self::Sack(r) => r.on_all_acked(pool, now, flight, rtts),
         }
     }

@@ -183,6 +183,8 @@ pub(super) struct Pair {
     pub(super) delay: Duration,
     pub(super) lose: Lose,
     pub(super) scatter: Scatter,
+    /// Whether the network marks a packet that it may mark.
+    pub(super) mark: Box<dyn FnMut() -> bool>,
 }
 
 impl Pair {
@@ -233,6 +235,7 @@ impl Pair {
             delay: Duration::from_millis(10),
             lose: Box::new(|_, _| false),
             scatter: Box::new(|| vec![Duration::ZERO]),
+            mark: Box::new(|| false),
         }
     }
 
@@ -263,7 +266,11 @@ impl Pair {
             for later in (self.scatter)() {
                 let at = self.now + self.delay + later;
                 let place = self.wire.partition_point(|(other, ..)| *other <= at);
-                self.wire.insert(place, (at, by_client, sent.clone()));
+                let mut copy = sent.clone();
+                if copy.ecn != Ecn::NotEct && (self.mark)() {
+                    copy.ecn = Ecn::Ce;
+                }
+                self.wire.insert(place, (at, by_client, copy));
             }
         }
         self.log.push((self.now, by_client, sent));

@@ -10,7 +10,7 @@ use wirepath_wire::tcp::{Flags, Header, Options, SackBlock, Timestamps, Unscaled
 use super::pair::{End, Pair, Sent};
 use super::trace::{IRS, ISS, Trace, plain};
 use super::{Event, text};
-use crate::config::{Config, KeepAlive};
+use crate::config::{Config, CongestionControl, EcnMode, KeepAlive};
 use crate::state::State;
 use crate::time::Millis;
 
@@ -58,6 +58,9 @@ impl Dice {
             sack: self.percent(50),
             window_scaling: self.percent(50),
             keep_alive: Some(keep_alive),
+            user_timeout_option: self.percent(20),
+            ecn: self.pick(&[EcnMode::Off, EcnMode::Passive, EcnMode::Active]),
+            congestion: self.pick(&CongestionControl::ALL),
             ..Config::default()
         }
     }
@@ -213,10 +216,15 @@ fn converse(seed: u64, prepare: impl Fn(&mut End)) -> Pair {
     prepare(&mut pair.server);
     let lossy = dice.clone();
     pair.lose = Box::new(move |_, _| lossy.percent(2));
+    let marking = dice.clone();
+    pair.mark = Box::new(move || marking.percent(10));
     for _ in 0..100 {
-        let asks = dice.percent(50);
+        let end = end_of(&mut pair, dice.percent(50));
         let said = text(1 + dice.below(3_000) as usize);
-        end_of(&mut pair, asks).send(&said);
+        match dice.percent(5) {
+            true => end.connection.send_urgent(&mut end.pool, &said),
+            false => end.send(&said),
+        };
         pair.run(dice.pick(&[1, 30, 300]));
     }
     pair
