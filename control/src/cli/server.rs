@@ -50,7 +50,7 @@ pub(super) struct ServeArgs {
 #[derive(Debug, Clone, clap::Args)]
 struct BackFlag {
     /// Another interface, by which backends of a proxy are reached: with all its addresses and
-    /// queues, unless [back] of the file is the same and says otherwise.
+    /// queues, or those that [back] of a configuration file gives it.
     #[arg(long, value_name = "INTERFACE")]
     back: Option<String>,
 }
