@@ -12,6 +12,7 @@ use std::time::Duration;
 use support::client::{self, OWNED_V4, SHARED_V4};
 use support::wait_until;
 use tokio::runtime::Runtime as Tokio;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wirepath::config::Configuration;
 use wirepath::netns::{Link, Network};
@@ -252,8 +253,11 @@ fn what_one_worker_does_not_hear_of_is_undone_at_all() {
 
     // The second worker is in one turn until it is let go.
     let (let_go, until) = mpsc::channel::<()>();
+    let (enter, entered) = oneshot::channel();
     let stuck = plane.workers()[1].clone();
-    let held = tokio.spawn(async move { stuck.ask(move |_, _| until.recv()).await });
+    let turn = move || (enter.send(()).unwrap(), until.recv());
+    let held = tokio.spawn(async move { stuck.ask(move |_, _| turn()).await });
+    tokio.block_on(entered).unwrap();
     // Other settings, which the first worker takes on and the second does not hear of.
     let replace = || tokio.block_on(plane.replace_listeners(tcp, &wanted[..1]));
     let replaced = network.server.run(replace).unwrap();

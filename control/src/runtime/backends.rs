@@ -49,9 +49,12 @@ impl ControlPlane {
     }
 
     async fn find_each(&self, handle: &Handle, pools: &[PoolOptions]) -> Result<Ways, StartError> {
+        let interfaces = self.site.indexes();
         let mut ways = Vec::new();
         for host in hosts(pools) {
-            ways.push((host, self.find_backend(handle, pools, host).await?));
+            let hop = next_hop::find(handle, &interfaces, host).await;
+            let hop = hop.map_err(|source| self.netlink_error(source))?;
+            ways.push((host, self.check_backend(pools, host, hop)?));
         }
         Ok(ways)
     }
@@ -73,28 +76,25 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn find_backend(
+    /// The way to a backend, which must be another host that something served can connect to.
+    fn check_backend(
         &self,
-        handle: &Handle,
         pools: &[PoolOptions],
         host: IpAddr,
+        hop: NextHop,
     ) -> Result<Option<Way>, StartError> {
         if self.addresses().iter().any(|local| local.address == host) {
             return Err(StartError::BackendIsHere(host));
         }
-        let hop = next_hop::find(handle, &self.site.indexes(), host).await;
-        match hop.map_err(|source| self.netlink_error(source))? {
+        match hop {
             NextHop::Here => Err(StartError::BackendIsHere(host)),
             NextHop::Neighbor(interface, _) => {
                 self.check_source(pools, host, Some(interface))?;
                 Ok(Some(Way::By(interface, None)))
             }
             NextHop::Elsewhere => {
-                tracing::warn!(
-                    "the kernel does not reach backend {host} by {}: it is looked for on the link",
-                    self.site.names()
-                );
-                self.check_source(pools, host, None).map(|()| None)
+                self.check_source(pools, host, None)?;
+                Ok(None)
             }
         }
     }
@@ -139,20 +139,17 @@ impl ControlPlane {
     /// know how they are reached, and forget those that are no more.
     pub(super) async fn keep_backends(&self, mut ways: Ways) -> Result<(), AskError> {
         self.backends.with(|known| {
-            let before: BTreeMap<_, _> = std::mem::take(known);
-            let wanted = |host: &IpAddr| ways.iter().any(|(it, _)| it == host);
-            let gone: Vec<_> = before
-                .keys()
-                .filter(|host| !wanted(host))
-                .copied()
-                .collect();
+            let mut gone = std::mem::take(known);
             for (host, way) in &mut ways {
-                // A station that is known still counts.
-                let same = |known: &Way| is_by_same(known, way.as_ref());
-                *way = before.get(host).copied().flatten().filter(same).or(*way);
+                let before = gone.remove(host).flatten();
+                *way = with_station(before, with_past(before, *way));
+                self.tell_of_move(*host, before, *way);
+                if way.is_none() {
+                    self.tell_of_search(*host);
+                }
                 known.insert(*host, *way);
             }
-            ways.extend(gone.into_iter().map(|host| (host, None)));
+            ways.extend(gone.into_keys().map(|host| (host, None)));
         });
         self.tell_ways(ways).await?;
         self.backends.changed.notify_one();
@@ -210,8 +207,7 @@ impl ControlPlane {
                 let Some(known) = known.get_mut(&host) else {
                     continue;
                 };
-                // Who was once reached is not to be looked for on any link.
-                let way = way.or_else(|| known.map(|_| Way::Nowhere));
+                let way = with_past(*known, way);
                 self.tell_of_move(host, *known, way);
                 *known = way;
                 ways.push((host, way));
@@ -221,6 +217,13 @@ impl ControlPlane {
         if let Err(error) = self.tell_ways(ways).await {
             tracing::warn!(%error, "the ways to backends");
         }
+    }
+
+    fn tell_of_search(&self, host: IpAddr) {
+        tracing::warn!(
+            "the kernel does not reach backend {host} by {}: it is looked for on the link",
+            self.site.names()
+        );
     }
 
     fn tell_of_move(&self, host: IpAddr, from: Option<Way>, to: Option<Way>) {
@@ -249,9 +252,17 @@ impl ControlPlane {
     }
 }
 
-/// Whether both are by the same interface.
-fn is_by_same(one: &Way, other: Option<&Way>) -> bool {
-    matches!((one, other), (Way::By(one, _), Some(Way::By(other, _))) if one == other)
+/// The way that the kernel tells of now. Who was once reached is not to be looked for on any link.
+fn with_past(before: Option<Way>, now: Option<Way>) -> Option<Way> {
+    now.or_else(|| before.map(|_| Way::Nowhere))
+}
+
+/// A way with the station that is known, where it is still by the same interface.
+fn with_station(before: Option<Way>, now: Option<Way>) -> Option<Way> {
+    match (before, now) {
+        (Some(Way::By(one, _)), Some(Way::By(other, None))) if one == other => before,
+        _ => now,
+    }
 }
 
 /// Whether its station is yet to be found.

@@ -99,9 +99,8 @@ async fn survey(options: &ServerOptions) -> Result<Vec<InterfacePlan>, StartErro
 
 /// An address is of one interface, but for those that mean something on one link alone.
 fn check_addresses(plans: &[InterfacePlan]) -> Result<(), StartError> {
-    for (nth, plan) in plans.iter().enumerate() {
-        let others = plans.iter().enumerate().filter(|(other, _)| *other != nth);
-        for (_, other) in others {
+    for plan in plans {
+        for other in plans.iter().filter(|other| other.id != plan.id) {
             if let Some(address) = plan.addresses_of(other) {
                 return Err(StartError::AddressTwice {
                     address,

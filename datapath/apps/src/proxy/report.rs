@@ -24,61 +24,49 @@ macro_rules! counted {
     };
 }
 
-counted! {
-    /// Clients that were refused, since the pool was first known.
-    Refusals {
-        too_many: "There were as many clients as there may be",
-        too_many_of_source: "Their address had as many connections as it may",
-        bad_header: "Their first text was not the header that it had to be",
-        no_backend: "No backend was to be had",
-        no_room: "The worker had no room, or no port, for a connection to a backend",
-        queue_full: "All backends were full, and so was the queue",
-        timed_out: "They had waited for a backend for too long",
-    }
-}
-
-/// Why a client was refused: the counters of [`Refusals`] say more of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the table of Refusals tells what each is")]
-pub enum Cause {
-    TooMany,
-    TooManyOfSource,
-    BadHeader,
-    NoBackend,
-    NoRoom,
-    QueueFull,
-    TimedOut,
-}
-
-impl Cause {
-    /// The name of its counter.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TooMany => "too_many",
-            Self::TooManyOfSource => "too_many_of_source",
-            Self::BadHeader => "bad_header",
-            Self::NoBackend => "no_backend",
-            Self::NoRoom => "no_room",
-            Self::QueueFull => "queue_full",
-            Self::TimedOut => "timed_out",
+/// The counters of [`Refusals`], and the causes that are counted in them.
+macro_rules! causes {
+    ($($cause:ident, $field:ident: $help:literal;)+) => {
+        counted! {
+            /// Clients that were refused, since the pool was first known.
+            Refusals { $($field: $help,)+ }
         }
-    }
+
+        /// Why a client was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Cause {
+            $(#[doc = $help] $cause,)+
+        }
+
+        impl Cause {
+            /// The name of its counter.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$cause => stringify!($field),)+
+                }
+            }
+        }
+
+        impl Refusals {
+            pub(super) const fn count(&mut self, cause: Cause) {
+                let count = match cause {
+                    $(Cause::$cause => &mut self.$field,)+
+                };
+                *count += 1;
+            }
+        }
+    };
 }
 
-impl Refusals {
-    pub(super) const fn count(&mut self, cause: Cause) {
-        let count = match cause {
-            Cause::TooMany => &mut self.too_many,
-            Cause::TooManyOfSource => &mut self.too_many_of_source,
-            Cause::BadHeader => &mut self.bad_header,
-            Cause::NoBackend => &mut self.no_backend,
-            Cause::NoRoom => &mut self.no_room,
-            Cause::QueueFull => &mut self.queue_full,
-            Cause::TimedOut => &mut self.timed_out,
-        };
-        *count += 1;
-    }
+causes! {
+    TooMany, too_many: "There were as many clients as there may be";
+    TooManyOfSource, too_many_of_source: "Their address had as many connections as it may";
+    BadHeader, bad_header: "Their first text was not the header that it had to be";
+    NoBackend, no_backend: "No backend was to be had";
+    NoRoom, no_room: "The worker had no room, or no port, for a connection to a backend";
+    QueueFull, queue_full: "All backends were full, and so was the queue";
+    TimedOut, timed_out: "They had waited for a backend for too long";
 }
 
 counted! {
@@ -167,30 +155,5 @@ impl PoolReport {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_counts_under_its_name() {
-        let all = [
-            Cause::TooMany,
-            Cause::TooManyOfSource,
-            Cause::BadHeader,
-            Cause::NoBackend,
-            Cause::NoRoom,
-            Cause::QueueFull,
-            Cause::TimedOut,
-        ];
-        for cause in all {
-            let mut refusals = Refusals::default();
-            refusals.count(cause);
-            let mut counted = refusals.table().filter(|&(_, _, count)| count > 0);
-            assert_eq!(counted.next().map(|it| it.0), Some(cause.name()));
-        }
-        assert_eq!(Refusals::default().table().count(), all.len());
     }
 }

@@ -46,7 +46,7 @@ impl EcnState {
 
     /// Whether marks are to be told.
     pub(super) const fn has_marks(&self) -> bool {
-        self.echoes || self.owed_before.is_some()
+        self.echoes || self.owes_before_change()
     }
 
     /// Whether what came before the marks changed is to be acknowledged.

@@ -79,9 +79,8 @@ impl Connection {
         }
         self.check_urgent(segment);
         let text = self.take_text(segment, pool)?;
-        self.rcv.tune(now, self.rtt.round_trip(), pool.share());
         self.take_fin(now, segment);
-        self.arm_delayed_ack(now);
+        self.on_taken(now, pool);
         Ok(text)
     }
 
@@ -96,9 +95,14 @@ impl Connection {
             [] => segment.payload,
             text => self.accept_text(segment.header.seq, text, pool)?,
         };
+        self.on_taken(now, pool);
+        Ok(text)
+    }
+
+    /// All that a segment brought is taken: how much more may come, and when it is acknowledged.
+    fn on_taken(&mut self, now: Instant, pool: &BlockPool) {
         self.rcv.tune(now, self.rtt.round_trip(), pool.share());
         self.arm_delayed_ack(now);
-        Ok(text)
     }
 
     fn accept_text<'a>(
