@@ -53,3 +53,43 @@ llvm_major() {
 has_llvm_tools() {
     compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/llvm-cov" >/dev/null
 }
+
+# The program to measure: what WIREPATH names, or the release build.
+find_wirepath() {
+    wirepath=${WIREPATH:-}
+    if [[ -z $wirepath ]]; then
+        "${BASH_SOURCE[0]%/*}/setup" test
+        cargo build --release --locked --package wirepath
+        wirepath=${CARGO_TARGET_DIR:-target}/release/wirepath
+    fi
+}
+
+# Joins two namespaces by a veth pair; each end has a name and an address, or - for none. What the
+# kernel sends has whole checksums, and comes as it went.
+join() {
+    local from=("${@:1:3}") to=("${@:4:3}")
+    ip link add "${from[1]}" netns "${from[0]}" type veth peer name "${to[1]}" netns "${to[0]}"
+    local host name address
+    for end in "${from[*]}" "${to[*]}"; do
+        read -r host name address <<<"$end"
+        [[ $address == - ]] || ip -n "$host" address add "$address" dev "$name"
+        ip -n "$host" link set "$name" up
+        ip netns exec "$host" ethtool -K "$name" tx off gro off >/dev/null 2>&1
+    done
+}
+
+delete_namespaces() {
+    local host
+    for host in "$@"; do
+        ip netns delete "$host" 2>/dev/null || true
+    done
+}
+
+# Tries a command until it succeeds, for ten seconds.
+wait_until() {
+    for _ in {1..100}; do
+        ! "${@:2}" || return 0
+        sleep 0.1
+    done
+    fail "$1: not after ten seconds"
+}

@@ -346,6 +346,10 @@ impl Rcv {
     }
 
     fn keep(&mut self, pool: &mut BlockPool, offset: u32, text: &[u8]) -> Result<(), DropReason> {
+        // However much was offered when more was free: many windows are promised and few used.
+        if offset + text.len() as u32 > pool.share() {
+            return Err(DropReason::NoBuffer);
+        }
         let kept = self.queue.write(pool, Purpose::OutOfOrder, offset, text);
         kept.map_err(|_| DropReason::NoBuffer)
     }

@@ -101,11 +101,13 @@ impl BlockPool {
         }
     }
 
-    /// Bytes that one connection may hold one way: an eighth of what is free, so that many that
-    /// only hold leave as much to each newcomer (dynamic thresholds), and a few blocks in any case.
+    /// Bytes that one connection may hold one way: a quarter of what is free of the half that is
+    /// shared so (dynamic thresholds: many that only hold leave as much to each newcomer), and a
+    /// block in any case, which the other half is for.
     #[must_use]
     pub fn share(&self) -> u32 {
-        let blocks = (self.free() / SHARE_DIVISOR).max(SHARE_BLOCKS_MIN);
+        let free = self.free().saturating_sub(self.total() / 2);
+        let blocks = (free / SHARE_DIVISOR).max(SHARE_BLOCKS_MIN);
         u32::try_from(blocks * BLOCK_SIZE).unwrap_or(u32::MAX)
     }
 

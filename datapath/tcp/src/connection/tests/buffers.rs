@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::pair::Pair;
-use super::text;
+use super::trace::{Trace, plain};
+use super::{DropReason, text};
 use crate::buffer::{BlockPool, Purpose};
 use crate::config::Config;
 use crate::limits::{BUFFER_MAX, RECEIVE_WINDOW_FIRST, SEND_BUFFER_FIRST};
@@ -58,15 +59,38 @@ fn a_trickle_does_not_grow_the_window() {
 }
 
 #[test]
-fn each_newcomer_may_hold_an_eighth_of_what_is_left_and_a_few_blocks_in_any_case() {
+fn each_newcomer_may_hold_a_quarter_of_what_is_left_of_half_the_pool_and_a_block_in_any_case() {
     let mut pool = BlockPool::new(4_096);
     assert_eq!(pool.share(), 2 << 20);
-    for _ in 0..2_048 {
+    for _ in 0..1_024 {
         let _held = pool.take(Purpose::Send);
     }
     assert_eq!(pool.share(), 1 << 20);
+    for _ in 0..1_024 {
+        let _held = pool.take(Purpose::Receive);
+    }
+    assert_eq!(pool.share(), 4_096);
     while pool.take(Purpose::Receive).is_ok() {}
-    assert_eq!(pool.share(), 16 << 10);
+    assert_eq!(pool.share(), 4_096);
+}
+
+#[test]
+fn text_that_waits_stays_within_the_share_whatever_was_offered() {
+    let mut trace = Trace::server(plain());
+    trace.end.reads = false;
+    while trace.end.pool.share() > 4_096 {
+        let _held = trace.end.pool.take(Purpose::Receive);
+    }
+    trace.exchange("P. 1+4000 ack 1", &[]);
+    trace.exchange("P. 4001+1000 ack 1", &[]);
+    assert_eq!(trace.dropped, Some(DropReason::NoBuffer));
+    trace.exchange("P. 5001+1000 ack 1", &[". 1+0 ack 4001"]);
+    assert_eq!(trace.dropped, Some(DropReason::NoBuffer));
+    trace.end.reads = true;
+    trace.end.read();
+    // What the application takes at once needs no room.
+    trace.exchange("P. 4001+9000 ack 1", &[]);
+    trace.has_read(13_000);
 }
 
 #[test]

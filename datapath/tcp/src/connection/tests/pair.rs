@@ -62,7 +62,7 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn new(connection: Connection) -> Self {
-        Self::with_blocks(connection, 384)
+        Self::with_blocks(connection, 512)
     }
 
     pub(super) fn with_blocks(connection: Connection, blocks: usize) -> Self {
