@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType, RouteVia};
 use rtnetlink::{Handle, RouteMessageBuilder};
 use rustix::io::Errno;
 use wirepath_stack::link::{InterfaceId, Way};
@@ -53,15 +53,19 @@ pub(super) async fn find(
         return Ok(NextHop::Elsewhere);
     };
     let interface = InterfaceId(interface as u8);
-    let gateway = route
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => Some(IpAddr::from(*gateway)),
-            RouteAttribute::Gateway(RouteAddress::Inet6(gateway)) => Some(IpAddr::from(*gateway)),
-            _ => None,
-        });
+    let gateway = route.attributes.iter().find_map(gateway);
     Ok(NextHop::Neighbor(interface, gateway.unwrap_or(address)))
+}
+
+/// The router that an attribute of a route names; it may be of the other family (RTA_VIA).
+fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
+    match attribute {
+        RouteAttribute::Gateway(RouteAddress::Inet(router))
+        | RouteAttribute::Via(RouteVia::Inet(router)) => Some(IpAddr::from(*router)),
+        RouteAttribute::Gateway(RouteAddress::Inet6(router))
+        | RouteAttribute::Via(RouteVia::Inet6(router)) => Some(IpAddr::from(*router)),
+        _ => None,
+    }
 }
 
 /// The ways to hosts, as the kernel knows them; `None` for one by no interface of ours. It is had

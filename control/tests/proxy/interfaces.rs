@@ -85,6 +85,32 @@ fn a_backend_behind_the_first_interface_is_reached_by_that() {
 }
 
 #[test]
+fn a_backend_is_reached_by_a_router_of_the_other_family() {
+    let (network, hosts) = network("proxy-via", 1);
+    let at: SocketAddr = "10.79.0.10:7".parse().unwrap();
+    hosts
+        .ip(&["address", "add", "10.79.0.10/32", "dev", "lo"])
+        .unwrap();
+    // It does not answer for the address on the link: the router that it is must be asked.
+    let ignore = ["-q", "-w", "net.ipv4.conf.host0.arp_ignore=1"];
+    hosts.tool("sysctl", &ignore).unwrap();
+    let address = |host: &Namespace, address, dev| {
+        let add = ["address", "add", address, "dev", dev, "nodad"];
+        host.ip(&add).unwrap();
+    };
+    address(&hosts, "fd78::10/64", "host0");
+    address(&network.server, "fd78::2/64", BACK);
+    let via = "route add 10.79.0.10/32 via inet6 fd78::10 dev back0";
+    let via: Vec<&str> = via.split(' ').collect();
+    network.server.ip(&via).unwrap();
+    let backend = Backend::start_at(&hosts, at, Manner::HalfClose);
+    let server = proxy(&network, &[backend.at()], &["--back", BACK]);
+    assert!(!is_reset(&network));
+    assert_eq!(backend.accepted(), 1);
+    server.stop();
+}
+
+#[test]
 fn connections_to_a_backend_come_from_the_interface_that_leads_there() {
     let (network, _hosts) = network("proxy-source", 1);
     let text = |source| text(&format!("source_address = \"{source}\""), "");
