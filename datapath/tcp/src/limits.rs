@@ -28,14 +28,15 @@ pub const SEND_RESERVE_BLOCKS: usize = 32;
 /// connections can always send something.
 pub const LOG_RESERVE_BLOCKS: usize = 8;
 
-/// One connection may hold this share of the blocks each way that are free beyond half of all.
-pub const SHARE_DIVISOR: usize = 4;
+/// Eighths of the pool that are kept for the first block of each connection each way: a thousand
+/// that are not read must not leave nothing to others.
+pub const FIRST_BLOCKS_EIGHTHS: usize = 3;
 
-/// And as many blocks however few are free.
-pub const SHARE_BLOCKS_MIN: usize = 1;
+/// Of what is free beside those one connection may hold this share each way.
+pub const SHARE_DIVISOR: usize = 5;
 
 /// With less than this share of all blocks free, they are scarce.
-pub const SCARCE_DIVISOR: usize = 8;
+pub const SCARCE_DIVISOR: usize = 16;
 
 /// The receive window that a connection begins with, in bytes; it grows with what is read.
 pub const RECEIVE_WINDOW_FIRST: u32 = 64 << 10;

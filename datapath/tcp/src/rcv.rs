@@ -346,8 +346,8 @@ impl Rcv {
     }
 
     fn keep(&mut self, pool: &mut BlockPool, offset: u32, text: &[u8]) -> Result<(), DropReason> {
-        // However much was offered when more was free: many windows are promised and few used.
-        if offset + text.len() as u32 > pool.share() {
+        // Whatever was offered when more was free: many windows are promised and few used.
+        if offset + text.len() as u32 > pool.share_unread() {
             return Err(DropReason::NoBuffer);
         }
         let kept = self.queue.write(pool, Purpose::OutOfOrder, offset, text);

@@ -11,7 +11,11 @@ use crate::lab::{Lab, Told, small, tuple};
 /// `count` peers that send text to a service that echoes, so many segments of 1,000 bytes each, and
 /// never read what comes back.
 fn hogs(count: u16, segments: u32, blocks: usize) -> Lab {
-    let capacity = Capacity { blocks, ..small() };
+    let capacity = Capacity {
+        connections: 256,
+        blocks,
+        ..small()
+    };
     let mut lab = Lab::with_capacity(Config::default(), capacity);
     for port in 1..=count {
         let syn_ack = lab.open(&tuple(port));
@@ -41,9 +45,9 @@ fn assert_is_answered(lab: &mut Lab, port: u16) {
 
 #[test]
 fn peers_that_take_nothing_are_reset_when_blocks_are_scarce() {
-    let mut lab = hogs(48, 24, 128);
+    let mut lab = hogs(160, 24, 512);
     assert!(
-        lab.worker.holdings().blocks > 112,
+        lab.worker.holdings().blocks > 480,
         "{:?}",
         lab.worker.holdings()
     );
@@ -57,9 +61,9 @@ fn peers_that_take_nothing_are_reset_when_blocks_are_scarce() {
         "{told:?}"
     );
     let holdings = lab.worker.holdings();
-    assert!(holdings.blocks <= 112, "{holdings:?}");
+    assert!(holdings.blocks <= 480, "{holdings:?}");
     assert!(holdings.open > 0, "no more than need be");
-    assert_is_answered(&mut lab, 99);
+    assert_is_answered(&mut lab, 999);
 }
 
 #[test]

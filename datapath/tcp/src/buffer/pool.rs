@@ -1,8 +1,8 @@
 //! The pool of blocks that all connections of a worker share.
 
 use crate::limits::{
-    BLOCK_SIZE, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS, RECEIVE_RESERVE_BLOCKS, SCARCE_DIVISOR,
-    SEND_RESERVE_BLOCKS, SHARE_BLOCKS_MIN, SHARE_DIVISOR,
+    BLOCK_SIZE, FIRST_BLOCKS_EIGHTHS, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS,
+    RECEIVE_RESERVE_BLOCKS, SCARCE_DIVISOR, SEND_RESERVE_BLOCKS, SHARE_DIVISOR,
 };
 
 /// A block taken from a [`BlockPool`]. It is not `Clone`: to lose one is to leak it.
@@ -101,14 +101,30 @@ impl BlockPool {
         }
     }
 
-    /// Bytes that one connection may hold one way: a quarter of what is free of the half that is
-    /// shared so (dynamic thresholds: many that only hold leave as much to each newcomer), and a
-    /// block in any case, which the other half is for.
+    /// Bytes that one connection may hold one way: a fifth of what is free beside what is kept for
+    /// first blocks, so that many that only hold leave as much to each newcomer (dynamic
+    /// thresholds), and a block in any case.
     #[must_use]
     pub fn share(&self) -> u32 {
-        let free = self.free().saturating_sub(self.total() / 2);
-        let blocks = (free / SHARE_DIVISOR).max(SHARE_BLOCKS_MIN);
+        let blocks = (self.spare() / SHARE_DIVISOR).max(1);
         u32::try_from(blocks * BLOCK_SIZE).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes that may wait for one application: what was offered, but a block when all that is free
+    /// is kept for first blocks.
+    #[must_use]
+    pub fn share_unread(&self) -> u32 {
+        if self.spare() > 0 {
+            u32::MAX
+        } else {
+            BLOCK_SIZE as u32
+        }
+    }
+
+    /// Free blocks beside those that are kept for the first of each connection.
+    fn spare(&self) -> usize {
+        let kept = self.total() / 8 * FIRST_BLOCKS_EIGHTHS;
+        self.free().saturating_sub(kept)
     }
 
     /// Whether so few blocks are free that who only holds some is in the way of others.
