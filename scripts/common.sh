@@ -55,12 +55,12 @@ has_llvm_tools() {
 }
 
 # The program to measure: what WIREPATH names, or the release build.
-find_wirepath() {
-    wirepath=${WIREPATH:-}
-    if [[ -z $wirepath ]]; then
+find_program() {
+    program=${WIREPATH:-}
+    if [[ -z $program ]]; then
         "${BASH_SOURCE[0]%/*}/setup" test
         cargo build --release --locked --package wirepath
-        wirepath=${CARGO_TARGET_DIR:-target}/release/wirepath
+        program=${CARGO_TARGET_DIR:-target}/release/wirepath
     fi
 }
 

@@ -67,7 +67,7 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Lets 20 connections of `wrk` ask for a small file at least so many times, and find nothing wrong.
+/// Lets 20 connections of `wrk` ask for a small file so many times or more, and find nothing wrong.
 fn ask(client: &Namespace, least: u64, flags: &[&str]) {
     let url = format!("http://{FRONT}/small");
     let mut asked = 0;
