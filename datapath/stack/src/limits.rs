@@ -91,7 +91,7 @@ impl Default for Capacity {
             connections: 65_536,
             half_open: 4_096,
             time_wait: 65_536,
-            blocks: 16_384,
+            blocks: 65_536,
         }
     }
 }

@@ -28,12 +28,12 @@ pub const SEND_RESERVE_BLOCKS: usize = 32;
 /// connections can always send something.
 pub const LOG_RESERVE_BLOCKS: usize = 8;
 
-/// Eighths of the pool that are kept for the first block of each connection each way: a thousand
+/// This share of the pool is kept for the first block of each connection each way: a thousand
 /// that are not read must not leave nothing to others.
-pub const FIRST_BLOCKS_EIGHTHS: usize = 3;
+pub const FIRST_BLOCKS_DIVISOR: usize = 4;
 
 /// Of what is free beside those one connection may hold this share each way.
-pub const SHARE_DIVISOR: usize = 5;
+pub const SHARE_DIVISOR: usize = 6;
 
 /// With less than this share of all blocks free, they are scarce.
 pub const SCARCE_DIVISOR: usize = 16;

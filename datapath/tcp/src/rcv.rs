@@ -162,9 +162,12 @@ impl Rcv {
             if known.is_some_and(|known| range.right.at_or_before(known.right)) {
                 self.note_duplicate(range);
             }
+            // Before a block is taken for it.
             if !self.ranges.has_room_for(pool, range) {
-                // Before a block is taken for it.
                 return Err(DropReason::TooManyRanges);
+            }
+            if pool.is_scarce() {
+                return Err(DropReason::NoBuffer);
             }
             let kept = self.keep(pool, offset, text).and_then(|()| {
                 let inserted = self.ranges.insert(pool, range);
@@ -347,11 +350,16 @@ impl Rcv {
 
     fn keep(&mut self, pool: &mut BlockPool, offset: u32, text: &[u8]) -> Result<(), DropReason> {
         // Whatever was offered when more was free: many windows are promised and few used.
-        if offset + text.len() as u32 > pool.share_unread() {
+        if offset + text.len() as u32 > pool.share_unread().max(self.least()) {
             return Err(DropReason::NoBuffer);
         }
         let kept = self.queue.write(pool, Purpose::OutOfOrder, offset, text);
         kept.map_err(|_| DropReason::NoBuffer)
+    }
+
+    /// Two full segments: with less of a window a sender would wait for more (RFC 9293 3.8.6.2.1).
+    fn least(&self) -> u32 {
+        2 * u32::from(self.full_segment)
     }
 
     /// Moves RCV.NXT over the ranges that now touch it.
@@ -379,8 +387,8 @@ impl Rcv {
         self.limit = self.limit.min(self.most);
     }
 
-    /// Lets the window follow what the application reads in a round trip, up to `share` bytes: who
-    /// reads a whole window needs two (dynamic right-sizing).
+    /// Lets the window follow what the application reads in a round trip, up to `share` bytes, and
+    /// that where it shrinks: who reads a whole window needs two (dynamic right-sizing).
     pub(crate) fn tune(&mut self, now: Instant, round_trip: Duration, share: u32) {
         let (at, read) = self.tuned;
         if at != Instant::NEVER && now.since(at) < round_trip {
@@ -391,6 +399,8 @@ impl Rcv {
             let grown = wanted.min(self.most).min(share);
             self.limit = self.limit.max(grown);
         }
+        // What was promised stays; no more is.
+        self.limit = self.limit.min(share.max(self.least()));
         self.tuned = (now, self.read);
     }
 

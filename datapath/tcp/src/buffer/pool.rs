@@ -1,7 +1,7 @@
 //! The pool of blocks that all connections of a worker share.
 
 use crate::limits::{
-    BLOCK_SIZE, FIRST_BLOCKS_EIGHTHS, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS,
+    BLOCK_SIZE, FIRST_BLOCKS_DIVISOR, LARGEST_TEXT_BLOCKS, LOG_RESERVE_BLOCKS,
     RECEIVE_RESERVE_BLOCKS, SCARCE_DIVISOR, SEND_RESERVE_BLOCKS, SHARE_DIVISOR,
 };
 
@@ -43,7 +43,8 @@ pub struct PoolEmpty;
 /// A fixed number of blocks, made once.
 #[derive(Debug)]
 pub struct BlockPool {
-    blocks: Vec<[u8; BLOCK_SIZE]>,
+    /// As long as nobody has written to a page of it, it takes no memory.
+    bytes: Vec<u8>,
     free: Vec<u32>,
     /// By block, whether it was taken for sending.
     for_sending: Vec<bool>,
@@ -60,7 +61,7 @@ impl BlockPool {
             u32::MAX as usize - 1,
         );
         Self {
-            blocks: vec![[0; BLOCK_SIZE]; blocks],
+            bytes: vec![0; blocks * BLOCK_SIZE],
             free: (0..blocks as u32).rev().collect(),
             for_sending: vec![false; blocks],
             sending: 0,
@@ -70,7 +71,7 @@ impl BlockPool {
     /// How many blocks it has.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.blocks.len()
+        self.for_sending.len()
     }
 
     /// How many are free.
@@ -101,7 +102,7 @@ impl BlockPool {
         }
     }
 
-    /// Bytes that one connection may hold one way: a fifth of what is free beside what is kept for
+    /// Bytes that one connection may hold one way: a sixth of what is free beside what is kept for
     /// first blocks, so that many that only hold leave as much to each newcomer (dynamic
     /// thresholds), and a block in any case.
     #[must_use]
@@ -123,7 +124,7 @@ impl BlockPool {
 
     /// Free blocks beside those that are kept for the first of each connection.
     fn spare(&self) -> usize {
-        let kept = self.total() / 8 * FIRST_BLOCKS_EIGHTHS;
+        let kept = self.total() / FIRST_BLOCKS_DIVISOR;
         self.free().saturating_sub(kept)
     }
 
@@ -165,11 +166,11 @@ impl BlockPool {
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self, block: &BlockId) -> &[u8; BLOCK_SIZE] {
-        &self.blocks[block.0 as usize]
+        &self.bytes.as_chunks().0[block.0 as usize]
     }
 
     /// Its bytes, to be written.
     pub fn bytes_mut(&mut self, block: &BlockId) -> &mut [u8; BLOCK_SIZE] {
-        &mut self.blocks[block.0 as usize]
+        &mut self.bytes.as_chunks_mut().0[block.0 as usize]
     }
 }

@@ -62,11 +62,11 @@ fn a_trickle_does_not_grow_the_window() {
 fn each_newcomer_may_hold_a_share_of_what_is_left_and_a_block_in_any_case() {
     let mut pool = BlockPool::new(4_096);
     assert_eq!(pool.share(), 2 << 20);
-    for _ in 0..1_280 {
+    for _ in 0..1_536 {
         let _held = pool.take(Purpose::Send);
     }
     assert_eq!((pool.share(), pool.share_unread()), (1 << 20, u32::MAX));
-    for _ in 0..1_280 {
+    for _ in 0..1_536 {
         let _held = pool.take(Purpose::Receive);
     }
     // What is left is for first blocks.
@@ -82,7 +82,10 @@ fn where_blocks_are_short_no_more_than_one_waits_whatever_was_offered() {
     while trace.end.pool.share_unread() > 4_096 {
         let _held = trace.end.pool.take(Purpose::Receive);
     }
-    trace.exchange("P. 1+4000 ack 1", &[]);
+    for at in [1, 1_001, 2_001, 3_001] {
+        trace.peer(&format!("P. {at}+1000 ack 1"));
+        trace.sent();
+    }
     trace.exchange("P. 4001+1000 ack 1", &[]);
     assert_eq!(trace.dropped, Some(DropReason::NoBuffer));
     trace.exchange("P. 5001+1000 ack 1", &[". 1+0 ack 4001"]);
@@ -90,8 +93,22 @@ fn where_blocks_are_short_no_more_than_one_waits_whatever_was_offered() {
     trace.end.reads = true;
     trace.end.read();
     // What the application takes at once needs no room.
-    trace.exchange("P. 4001+9000 ack 1", &[]);
-    trace.has_read(13_000);
+    for at in [4_001, 5_001, 6_001, 7_001, 8_001] {
+        trace.peer(&format!("P. {at}+1000 ack 1"));
+    }
+    trace.has_read(9_000);
+}
+
+#[test]
+fn where_blocks_are_scarce_none_is_for_text_out_of_order() {
+    let mut trace = Trace::server(plain());
+    while !trace.end.pool.is_scarce() {
+        let _held = trace.end.pool.take(Purpose::Receive);
+    }
+    trace.exchange("P. 2+1 ack 1", &[". 1+0 ack 1"]);
+    assert_eq!(trace.dropped, Some(DropReason::NoBuffer));
+    trace.exchange("P. 1+1000 ack 1", &[]);
+    trace.has_read(1_000);
 }
 
 #[test]
