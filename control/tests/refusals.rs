@@ -100,6 +100,16 @@ fn an_address_that_names_no_single_host() {
 }
 
 #[test]
+fn a_listener_at_an_address_that_nobody_has() {
+    let network = network("nobody");
+    let flags = ["--listen", "10.77.0.99:8080", "--to", "10.77.0.1:80"];
+    let command = server_command(&network.server, "proxy", &flags);
+    let words = "10.77.0.99 is no address of this host";
+    refused(command, BAD_CONFIGURATION, &[words, "--address 10.77.0.99"]);
+    nothing_is_left(&network);
+}
+
+#[test]
 fn a_core_that_is_not_there() {
     let network = network("core");
     let command = server_command(&network.server, "echo", &["--cores", "4095"]);

@@ -210,6 +210,6 @@ fn what_a_running_server_cannot_change_is_named() {
     assert_eq!(lines(&changeable), ["drain 3s -> 10s"]);
     assert_eq!(
         lines(&fixed),
-        ["limits.text 64MiB -> 128MiB", "workers 2 -> auto"]
+        ["limits.text 256MiB -> 128MiB", "workers 2 -> auto"]
     );
 }

@@ -26,6 +26,8 @@ const ASK_SOON: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(super) struct Backends {
     hosts: Mutex<BTreeMap<IpAddr, Option<Way>>>,
+    /// Held from a change of them until all workers have heard: what is told last is what is known.
+    telling: tokio::sync::Mutex<()>,
     /// There are others.
     changed: Notify,
 }
@@ -138,6 +140,7 @@ impl ControlPlane {
     /// Takes note of the hosts of backends, whose stations are looked for from now on. Workers
     /// know how they are reached, and forget those that are no more.
     pub(super) async fn keep_backends(&self, mut ways: Ways) -> Result<(), AskError> {
+        let _telling = self.backends.telling.lock().await;
         self.backends.with(|known| {
             let mut gone = std::mem::take(known);
             for (host, way) in &mut ways {
@@ -200,6 +203,7 @@ impl ControlPlane {
             Ok(found) => found,
             Err(error) => return tracing::debug!(%error, "cannot ask the kernel for next hops"),
         };
+        let _telling = self.backends.telling.lock().await;
         let ways = self.backends.with(|known| {
             let mut ways = Vec::with_capacity(found.len());
             for (host, way) in found {
