@@ -93,3 +93,14 @@ wait_until() {
     done
     fail "$1: not after ten seconds"
 }
+
+# The first number of this name in what the server at the control socket counts.
+first_count() {
+    curl -s --unix-socket "$1" http://wirepath/v1/stats |
+        grep -o "\"$2\":[0-9]*" | sed -n '1s/.*://p'
+}
+
+# Of numbers, a line each: the median, the least and the most.
+spread() {
+    sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)], all[1], all[NR] }'
+}

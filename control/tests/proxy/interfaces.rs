@@ -163,6 +163,10 @@ fn a_backend_whose_way_is_lost_is_not_looked_for_until_there_is_one() {
     let (_file, server) = serve(&network, &text("", "addresses = [\"10.78.0.3\"]"));
     assert!(!is_reset(&network));
     let accepted = behind.accepted();
+    // Somebody in front has its address too.
+    let front = Network::CLIENT_INTERFACE;
+    let impostor = ["address", "add", "10.78.0.10/32", "dev", front];
+    network.client.ip(&impostor).unwrap();
     let route = |change| {
         let route = ["route", change, "10.78.0.0/24", "dev", BACK];
         network.server.ip(&route).unwrap();
@@ -178,6 +182,7 @@ fn a_backend_whose_way_is_lost_is_not_looked_for_until_there_is_one() {
     assert_eq!(behind.accepted(), accepted);
     route("add");
     wait_until("there is a way again", || !is_reset(&network));
+    assert!(behind.accepted() > accepted);
     server.stop();
 }
 
