@@ -12,8 +12,9 @@ use crate::Mode;
 pub enum SteerError {
     /// The process may not use bpf(2).
     #[error(
-        "cannot {what}: permission denied; run as root, or give the program CAP_BPF and \
-         CAP_NET_ADMIN (setcap, or AmbientCapabilities= in a systemd unit)"
+        "cannot {what}: permission denied; run as root, or give the program CAP_BPF, \
+         CAP_NET_ADMIN and CAP_PERFMON, and CAP_NET_RAW for its sockets (setcap, or \
+         AmbientCapabilities= in a systemd unit)"
     )]
     NoPrivilege {
         /// What was tried.

@@ -104,8 +104,12 @@ fn a_listener_at_an_address_that_nobody_has() {
     let network = network("nobody");
     let flags = ["--listen", "10.77.0.99:8080", "--to", "10.77.0.1:80"];
     let command = server_command(&network.server, "proxy", &flags);
-    let words = "10.77.0.99 is no address of this host";
-    refused(command, BAD_CONFIGURATION, &[words, "--address 10.77.0.99"]);
+    let words = [
+        "10.77.0.99:8080 is not served here",
+        "10.77.0.2",
+        "--address 10.77.0.99",
+    ];
+    refused(command, BAD_CONFIGURATION, &words);
     nothing_is_left(&network);
 }
 

@@ -72,7 +72,7 @@ pub struct Configuration {
 
 /// `[back]`: another interface, by which backends are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table [back]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct Back {
     pub interface: String,
@@ -82,7 +82,7 @@ pub struct Back {
 
 /// `[limits]`: how much a worker may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table [limits]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct Limits {
     pub connections: Limit,
@@ -93,7 +93,7 @@ pub struct Limits {
 
 /// `[device]`: frames and rings of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table [device]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct Device {
     pub frame_size: Size<2048, 4096>,

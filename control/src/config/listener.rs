@@ -77,7 +77,7 @@ impl fmt::Display for Place {
 
 /// One listener of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table [[listener]]")]
 pub struct ListenerEntry {
     /// What waits there.
     pub service: ServiceChoice,

@@ -24,7 +24,7 @@ type Most = Or<Count<1, 16_777_216>, Off>;
 
 /// A pool of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table [[pool]]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct PoolEntry {
     pub name: String,
@@ -57,7 +57,7 @@ pub struct PoolEntry {
 
 /// `[pool.check]`: how backends are asked whether they live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table [pool.check]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct CheckEntry {
     pub interval: Wait,
@@ -70,7 +70,7 @@ pub struct CheckEntry {
 
 /// `[[pool.backend]]`: one backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table [[pool.backend]]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct BackendEntry {
     pub address: SocketAddr,

@@ -21,7 +21,7 @@ pub type Silence = Or<Period<SECOND, LONGEST>, Off>;
 /// What of a [`Config`] is said; the rest is as it was. Each is as in [`Config`], where its name
 /// is the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table [tcp]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct TcpSettings {
     pub congestion: Option<Congestion>,

@@ -116,6 +116,10 @@ fn what_is_wrong_is_told_with_line_column_key_and_what_is_allowed() {
         "a.toml:1:13: interface: invalid type: integer `7`, expected a string",
     );
     refused(
+        "interface = \"eth0\"\nback = \"eth1\"\n",
+        "a.toml:2:8: back: invalid type: string \"eth1\", expected a table [back]",
+    );
+    refused(
         "interface = \"eth0\"\n\n  congestion = \"bbr\"\n",
         "a.toml:3:3: congestion: unknown field `congestion`, expected one of `interface`, ",
     );

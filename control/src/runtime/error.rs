@@ -130,12 +130,6 @@ pub enum StartError {
     /// A listener makes no sense.
     #[error("{0}")]
     Listener(String),
-    /// Nobody has an address that is to be listened at.
-    #[error(
-        "{0} is no address of this host, or not yet: to serve it as one of your own say \
-         --address {0}"
-    )]
-    NotHere(IpAddr),
     /// The kernel would not keep a port free.
     #[error("cannot reserve port {} of {}: {source}", endpoint.port(), endpoint.ip())]
     Reserve {
@@ -193,7 +187,6 @@ impl StartError {
                 | Self::Workers { .. }
                 | Self::SourcePorts { .. }
                 | Self::SourcePortTaken { .. }
-                | Self::NotHere(_)
                 | Self::NoSource { .. }
                 | Self::OtherSource { .. }
                 | Self::BackendIsHere(_)

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use wirepath_bpf::{Mode, SteerError, Steering};
 use wirepath_stack::link::{InterfaceId, LocalAddress};
+
+use super::ListenError;
 
 /// An interface of a server.
 #[derive(Debug)]
@@ -43,6 +45,19 @@ impl fmt::Display for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.interface, self.number)
     }
+}
+
+/// The one of `addresses` that `endpoint` is at.
+pub(super) fn served(
+    addresses: &[LocalAddress],
+    endpoint: SocketAddr,
+) -> Result<&LocalAddress, ListenError> {
+    let local = addresses.iter().find(|it| it.address == endpoint.ip());
+    local.ok_or_else(|| {
+        let names = addresses.iter().map(|it| it.address.to_string());
+        let names: Vec<String> = names.collect();
+        ListenError::NotServed(endpoint, names.join(", "))
+    })
 }
 
 impl Site {

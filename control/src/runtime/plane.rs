@@ -16,7 +16,7 @@ use wirepath_wire::tuple::Endpoint;
 use super::backends::Backends;
 use super::directory::Directory;
 use super::mailbox::{AskError, WorkerHandle};
-use super::place::Site;
+use super::place::{Site, served};
 use super::reservation::Reservation;
 use super::{Access, PoolNumbers, Snapshot, StartError};
 
@@ -25,7 +25,11 @@ use super::{Access, PoolNumbers, Snapshot, StartError};
 #[non_exhaustive]
 pub enum ListenError {
     /// The address is none that this server serves.
-    #[error("{0} is not served here; the server's addresses are {1}")]
+    #[error(
+        "{0} is not served here: the server's addresses are {1}; to serve another as one of your \
+         own start it with --address {ip}, or name that in the configuration's addresses",
+        ip = .0.ip()
+    )]
     NotServed(SocketAddr, String),
     /// Somebody listens there already.
     #[error("{0} is listened at already, by {1}")]
@@ -248,7 +252,7 @@ impl ControlPlane {
         if let Some(known) = known.filter(|known| !known.closing) {
             return Err(ListenError::Taken(endpoint, known.settings.role.name()));
         }
-        let local = self.local(endpoint)?;
+        let local = served(&self.site.addresses, endpoint)?;
         let free = free_id(listening)?;
         if let Some(known) = listening.get_mut(&endpoint) {
             known.become_of(settings, free);
@@ -294,7 +298,7 @@ impl ControlPlane {
 
     /// The XDP program that has what is for an endpoint of an address that is served.
     fn steering_at(&self, endpoint: SocketAddr) -> Result<&Steering, ListenError> {
-        let local = self.local(endpoint)?;
+        let local = served(&self.site.addresses, endpoint)?;
         Ok(&self.site.place(local.interface).steering)
     }
 
@@ -336,22 +340,6 @@ impl ControlPlane {
     pub(super) async fn tidy_up(&self) {
         let mut listening = self.listening.lock().await;
         self.forget_closed(&mut listening).await;
-    }
-
-    /// The address of `endpoint`, if it is served.
-    pub(super) fn local(&self, endpoint: SocketAddr) -> Result<&LocalAddress, ListenError> {
-        let addresses = self.site.addresses.iter();
-        let names = || {
-            let names: Vec<_> = addresses
-                .clone()
-                .map(|local| local.address.to_string())
-                .collect();
-            names.join(", ")
-        };
-        addresses
-            .clone()
-            .find(|local| local.address == endpoint.ip())
-            .ok_or_else(|| ListenError::NotServed(endpoint, names()))
     }
 
     /// Has every worker listen at `endpoint` as it stands in `listening`; connections go on. One

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 
 use wirepath_tcp::config::Config;
 
+use super::place::served;
 use super::plane::{ByEndpoint, free_id};
 use super::{ControlPlane, ListenError, ListenerOptions, ListenerSettings};
 
@@ -99,7 +100,7 @@ impl ControlPlane {
             .filter(|(endpoint, _)| !is_open(endpoint))
             .collect();
         for &endpoint in changes.added.keys() {
-            self.local(endpoint)?;
+            served(&self.site.addresses, endpoint)?;
         }
         Ok(changes)
     }

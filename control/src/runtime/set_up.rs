@@ -1,7 +1,7 @@
 //! From options to a running server, step by step. Each step is undone by dropping what it made.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -21,7 +21,7 @@ use super::directory::{Directory, WORKERS_MAX};
 use super::hand_over::{Colleagues, Room};
 use super::interface_plan::InterfacePlan;
 use super::mailbox::{Served, WorkerHandle};
-use super::place::Site;
+use super::place::{Site, served};
 use super::reservation::Reservation;
 use super::worker::{Idle, Seat, WorkerDevice};
 use super::{ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, source_ports};
@@ -250,12 +250,8 @@ fn endpoints(
 
 /// Says early that the kernel has given a port away; it is taken when it is listened at.
 fn check_ports(options: &ServerOptions, addresses: &[LocalAddress]) -> Result<(), StartError> {
-    let owned = |address: &IpAddr| {
-        let mut owned = addresses.iter().filter(|local| local.owned);
-        owned.any(|local| local.address == *address)
-    };
     for (endpoint, _) in endpoints(options, addresses) {
-        if !owned(&endpoint.ip()) {
+        if !served(addresses, endpoint)?.owned {
             Reservation::take(endpoint)?;
         }
     }

@@ -116,14 +116,18 @@ impl Backend {
     }
 
     /// It has not answered as it should.
-    pub(super) fn fail(&mut self, now: Instant, failure: Failure, ejection: &Ejection) {
+    pub(super) const fn fail(&mut self, failure: Failure) {
         let count = match failure {
             Failure::Refused => &mut self.tally.refused,
             Failure::TimedOut => &mut self.tally.timed_out,
             Failure::Other => &mut self.tally.failed,
         };
         *count += 1;
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Leaves it out for a while if it has failed too often.
+    pub(super) fn eject_if_due(&mut self, now: Instant, ejection: &Ejection) {
         // Attempts that had begun before say nothing new.
         if ejection.failures == 0 || self.failures < ejection.failures || now < self.ejected_until {
             return;
@@ -198,7 +202,8 @@ mod tests {
     /// Whether it is left out once more by a failure.
     fn is_ejected_by(backend: &mut Backend, now: Instant, failure: Failure) -> bool {
         let before = backend.tally.ejected;
-        backend.fail(now, failure, &EJECTION);
+        backend.fail(failure);
+        backend.eject_if_due(now, &EJECTION);
         backend.tally.ejected > before
     }
 

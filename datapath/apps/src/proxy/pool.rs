@@ -161,8 +161,7 @@ impl Pool {
         backends.any(|it| it.endpoint == endpoint && it.admin == Admin::Disabled)
     }
 
-    /// Chooses a backend for a client, and holds a place there. Those that were tried are left
-    /// out.
+    /// Chooses a backend for a client, and holds a place there. Those that were tried come last.
     pub(super) fn place(
         &mut self,
         now: Instant,
@@ -171,7 +170,9 @@ impl Pool {
     ) -> Place {
         let backends = &self.backends;
         let untried = |at: usize| !tried.contains(&Some(backends[at].settings.endpoint));
-        let usable = |at: usize| backends[at].is_usable(now) && untried(at);
+        let usable = |at: usize| backends[at].is_usable(now);
+        let all_tried = !(0..backends.len()).any(|at| usable(at) && untried(at));
+        let usable = |at: usize| usable(at) && (all_tried || untried(at));
         let slow_start = self.settings.slow_start;
         let share = |at: usize| backends[at].share(now, slow_start);
         let open = |at: usize| usable(at) && backends[at].has_room();
@@ -193,8 +194,14 @@ impl Pool {
 
     pub(super) fn fail(&mut self, now: Instant, endpoint: Endpoint, failure: Failure) {
         let ejection = self.settings.ejection;
+        let mut others = self.backends.iter();
+        let is_last = !others.any(|it| it.settings.endpoint != endpoint && it.is_usable(now));
         if let Some(backend) = self.backend(endpoint) {
-            backend.fail(now, failure, &ejection);
+            backend.fail(failure);
+            // One that may answer is better than none.
+            if !is_last {
+                backend.eject_if_due(now, &ejection);
+            }
         }
     }
 

@@ -56,6 +56,7 @@ fn text_and_ends_pass_in_both_directions() {
 fn a_client_that_leaves_the_queue_leaves_its_place_in_it() {
     let settings = PoolSettings {
         queue: 1,
+        retries: 0,
         ..pool(&[backend(0, 1)])
     };
     let mut lab = Lab::new(settings, PORTS);
@@ -72,7 +73,7 @@ fn a_client_that_leaves_the_queue_leaves_its_place_in_it() {
     let mut server = lab.asked_one();
     lab.refuse(&server);
     lab.hear(&mut last);
-    assert!(last.has_rst, "there is no other backend");
+    assert!(last.has_rst, "there was one attempt for it");
     assert_eq!((lab.report().clients, lab.backend(0).held), (0, 0));
     let _again = lab.client(4_011);
     server = lab.asked_one();
@@ -167,6 +168,70 @@ fn a_late_attempt_goes_on_at_another_backend() {
     lab.hear(&mut client);
     assert_eq!(client.text, b"here");
     assert_eq!(lab.backend(0).tally.timed_out, 1);
+}
+
+#[test]
+fn the_only_backend_is_tried_again_as_often_as_another_would_be() {
+    let settings = PoolSettings {
+        attempt_timeout: Duration::from_millis(200),
+        ..pool(&[backend(0, 0)])
+    };
+    let mut lab = Lab::new(settings, PORTS);
+    let mut client = lab.client(4_000);
+    let _late = lab.asked_one();
+    lab.pass(300);
+    let mut server = lab.asked_one();
+    lab.accept(&mut server);
+    lab.send(&mut server, b"here");
+    lab.hear(&mut client);
+    assert_eq!(client.text, b"here");
+
+    let mut refused = lab.client(4_001);
+    for _ in 0..2 {
+        let server = lab.asked_one();
+        lab.refuse(&server);
+    }
+    lab.hear(&mut refused);
+    assert!(refused.has_rst, "one attempt and one more");
+    assert_eq!(lab.report().refusals.no_backend, 1);
+}
+
+#[test]
+fn the_last_backend_is_not_left_out_until_another_is_back() {
+    let ejection = Ejection {
+        failures: 1,
+        first: Duration::from_secs(1),
+        most: Duration::from_secs(1),
+    };
+    let settings = PoolSettings {
+        ejection,
+        retries: 2,
+        ..pool(&[backend(0, 0), backend(1, 0)])
+    };
+    let mut lab = Lab::new(settings, PORTS);
+    let _client = lab.client(4_000);
+    let first = lab.asked_one();
+    assert_eq!(first.tuple.remote, at(0));
+    lab.refuse(&first);
+    assert_eq!(lab.backend(0).standing, Standing::Ejected);
+    for _ in 0..2 {
+        let last = lab.asked_one();
+        assert_eq!(last.tuple.remote, at(1));
+        lab.refuse(&last);
+        assert_eq!(lab.backend(1).standing, Standing::Up);
+    }
+
+    lab.pass(1_000);
+    assert_eq!(lab.backend(0).standing, Standing::Up);
+    let _client = lab.client(4_001);
+    let mut asked = lab.asked_one();
+    while asked.tuple.remote == at(0) {
+        lab.accept(&mut asked);
+        let _client = lab.client(4_002);
+        asked = lab.asked_one();
+    }
+    lab.refuse(&asked);
+    assert_eq!(lab.backend(1).standing, Standing::Ejected);
 }
 
 #[test]
