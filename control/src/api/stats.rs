@@ -26,6 +26,9 @@ pub struct Stats {
     pub steering: BTreeMap<String, u64>,
     /// Whole connections now.
     pub open: usize,
+    /// Those of them on which nothing is under way, and which take less room.
+    #[serde(default)]
+    pub resting: usize,
     /// Unfinished handshakes now.
     pub half_open: usize,
     /// Connections in TIME-WAIT now.
@@ -185,6 +188,7 @@ impl Stats {
             counters: plain(&counters),
             steering: named(report.steering.iter().map(|(&name, &count)| (name, count))),
             open: holdings.open,
+            resting: holdings.resting,
             half_open: holdings.half_open,
             time_wait: holdings.time_wait,
             blocks: holdings.blocks,

@@ -273,6 +273,7 @@ impl Host {
             } => (*tuple, *phase, *peer_closed),
         };
         let connection = self.worker.connection(&tuple);
+        let connection = connection.as_deref();
         let unread = connection.is_some_and(|connection| connection.unread() > 0);
         let room = connection.is_some_and(|connection| {
             let low = connection.info().unsent < low_water;
@@ -339,7 +340,7 @@ impl Host {
     /// `BadSocket`, `NotConnected`; also when nothing is left of the connection.
     pub fn info(&self, id: SocketId) -> Result<TcpInfo, SocketError> {
         let (tuple, _) = self.stream(id)?;
-        let info = self.worker.connection(&tuple).map(Connection::info);
+        let info = self.worker.connection(&tuple).map(|it| it.info());
         let info = info.ok_or(SocketError::NotConnected)?;
         Ok(TcpInfo::from(&info))
     }
@@ -351,7 +352,7 @@ impl Host {
     /// `BadSocket`, `NotConnected`; also when nothing is left of the connection.
     pub fn urgent_left(&self, id: SocketId) -> Result<u32, SocketError> {
         let (tuple, _) = self.stream(id)?;
-        let left = self.worker.connection(&tuple).map(Connection::urgent_left);
+        let left = self.worker.connection(&tuple).map(|it| it.urgent_left());
         left.ok_or(SocketError::NotConnected)
     }
 

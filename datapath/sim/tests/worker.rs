@@ -16,5 +16,7 @@ mod markings;
 mod opens;
 #[path = "worker/pressure.rs"]
 mod pressure;
+#[path = "worker/rest.rs"]
+mod rest;
 #[path = "worker/walk.rs"]
 mod walk;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashTable;
 use wirepath_tcp::buffer::BlockPool;
-use wirepath_tcp::connection::Connection;
+use wirepath_tcp::connection::{Connection, Resting};
 use wirepath_tcp::half_open::HalfOpen;
 use wirepath_tcp::isn::Secret;
 use wirepath_tcp::time::Instant;
@@ -17,6 +17,7 @@ use crate::flight::RingId;
 use crate::limits::Capacity;
 use crate::link::Link;
 use crate::listeners::{Keyed, ListenerId};
+use crate::settings::{SettingsId, SharedSettings};
 use crate::slab::Slab;
 use crate::socket::{Calls, Partner, Socket};
 use crate::wheel::TimerId;
@@ -27,6 +28,8 @@ pub(crate) enum FlowRef {
     HalfOpen(u32),
     Open(u32),
     TimeWait(u32),
+    /// Open, with nothing under way.
+    Resting(u32),
 }
 
 impl FlowRef {
@@ -36,6 +39,7 @@ impl FlowRef {
             Self::HalfOpen(number) => number,
             Self::Open(number) => number | 1 << 30,
             Self::TimeWait(number) => number | 2 << 30,
+            Self::Resting(number) => number | 3 << 30,
         }
     }
 
@@ -44,7 +48,8 @@ impl FlowRef {
         match packed >> 30 {
             0 => Self::HalfOpen(number),
             1 => Self::Open(number),
-            _ => Self::TimeWait(number),
+            2 => Self::TimeWait(number),
+            _ => Self::Resting(number),
         }
     }
 }
@@ -78,6 +83,19 @@ pub(crate) struct OpenFlow<S> {
     pub(crate) session: S,
 }
 
+/// An open flow on which nothing is under way, without a partner.
+#[derive(Debug)]
+pub(crate) struct RestingFlow<S> {
+    pub(crate) tuple: Tuple,
+    pub(crate) link: Link,
+    pub(crate) listener: Option<ListenerId>,
+    pub(crate) timer: Option<TimerId>,
+    pub(crate) ring: RingId,
+    pub(crate) settings: SettingsId,
+    pub(crate) connection: Resting,
+    pub(crate) session: S,
+}
+
 /// An open flow as its application sees it, for one call, and the application's session.
 pub(crate) type Served<'a, S> = (Socket<'a>, &'a mut S);
 
@@ -108,6 +126,9 @@ pub(crate) struct Flows<S> {
     pub(crate) half_open: Slab<HalfOpenFlow>,
     pub(crate) open: Slab<OpenFlow<S>>,
     pub(crate) time_wait: Slab<TimeWaitFlow>,
+    pub(crate) resting: Slab<RestingFlow<S>>,
+    /// Settings of those that rest.
+    pub(crate) settings: SharedSettings,
 }
 
 impl<S> Flows<S> {
@@ -120,7 +141,14 @@ impl<S> Flows<S> {
             half_open: Slab::with_capacity(capacity.half_open),
             open: Slab::with_capacity(capacity.connections),
             time_wait: Slab::with_capacity(capacity.time_wait),
+            resting: Slab::with_capacity(capacity.connections),
+            settings: SharedSettings::new(),
         }
+    }
+
+    /// How many connections there are, those that rest included.
+    pub(crate) fn connections(&self) -> usize {
+        self.open.len() + self.resting.len()
     }
 
     /// What stands for a tuple where several workers meet.
@@ -189,11 +217,11 @@ impl<S> Flows<S> {
         let Some(&tuple) = self.tuple(flow.pack()) else {
             return;
         };
-        let (keyed, half_open, open, time_wait) =
-            (&self.keyed, &self.half_open, &self.open, &self.time_wait);
+        let (keyed, half_open, open) = (&self.keyed, &self.half_open, &self.open);
+        let (time_wait, resting) = (&self.time_wait, &self.resting);
         self.table
             .insert_unique(hash(keyed, &tuple), flow.pack(), |&packed| {
-                let tuple = tuple_of(half_open, open, time_wait, packed);
+                let tuple = tuple_of(half_open, open, time_wait, resting, packed);
                 tuple.map_or(0, |tuple| hash(keyed, tuple))
             });
     }
@@ -211,7 +239,8 @@ impl<S> Flows<S> {
     }
 
     fn tuple(&self, packed: u32) -> Option<&Tuple> {
-        tuple_of(&self.half_open, &self.open, &self.time_wait, packed)
+        let (half_open, open) = (&self.half_open, &self.open);
+        tuple_of(half_open, open, &self.time_wait, &self.resting, packed)
     }
 }
 
@@ -219,12 +248,14 @@ fn tuple_of<'a, S>(
     half_open: &'a Slab<HalfOpenFlow>,
     open: &'a Slab<OpenFlow<S>>,
     time_wait: &'a Slab<TimeWaitFlow>,
+    resting: &'a Slab<RestingFlow<S>>,
     packed: u32,
 ) -> Option<&'a Tuple> {
     match FlowRef::unpack(packed) {
         FlowRef::HalfOpen(number) => half_open.get(number).map(|flow| &flow.tuple),
         FlowRef::Open(number) => open.get(number).map(|flow| &flow.tuple),
         FlowRef::TimeWait(number) => time_wait.get(number).map(|flow| &flow.tuple),
+        FlowRef::Resting(number) => resting.get(number).map(|flow| &flow.tuple),
     }
 }
 

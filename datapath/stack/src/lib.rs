@@ -15,6 +15,7 @@ pub mod listeners;
 pub mod peers;
 mod ports;
 pub mod rss;
+mod settings;
 mod slab;
 mod socket;
 pub mod tap;

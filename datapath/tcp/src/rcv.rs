@@ -66,6 +66,18 @@ pub(crate) struct Rcv {
     tuned: (Instant, SeqNum),
 }
 
+/// What is kept of it while all that came is read and acknowledged.
+#[derive(Debug)]
+pub(crate) struct RestingRcv {
+    nxt: SeqNum,
+    irs: SeqNum,
+    edge: SeqNum,
+    limit: u32,
+    most: u32,
+    full_segment: u16,
+    quick_acks: u8,
+}
+
 impl Rcv {
     /// Before the peer's SYN is seen.
     pub(crate) fn new(most: u32, quick_acks: u8) -> Self {
@@ -88,6 +100,36 @@ impl Rcv {
             limit: most.min(RECEIVE_WINDOW_FIRST),
             most,
             tuned: (Instant::NEVER, unknown),
+        }
+    }
+
+    /// What is to be kept; `None` while something is unread, missing, or to be acknowledged.
+    pub(crate) fn rest(&self) -> Option<RestingRcv> {
+        let is_read = self.unread() == 0 && self.urgent_left() == 0 && self.fin.is_none();
+        let is_acked = self.ack_due == AckDue::No && self.acked == self.nxt && !self.has_news();
+        (is_read && is_acked).then_some(RestingRcv {
+            nxt: self.nxt,
+            irs: self.irs,
+            edge: self.edge,
+            limit: self.limit,
+            most: self.most,
+            full_segment: self.full_segment,
+            quick_acks: self.quick_acks,
+        })
+    }
+
+    pub(crate) fn resume(resting: &RestingRcv) -> Self {
+        let nxt = resting.nxt;
+        Self {
+            nxt,
+            irs: resting.irs,
+            edge: resting.edge,
+            read: nxt,
+            up: nxt,
+            acked: nxt,
+            full_segment: resting.full_segment,
+            limit: resting.limit,
+            ..Self::new(resting.most, resting.quick_acks)
         }
     }
 

@@ -80,6 +80,15 @@ pub(crate) struct RttEstimator {
     timed_at: Instant,
 }
 
+/// What is kept of it while nothing is timed.
+#[derive(Debug)]
+pub(crate) struct RestingRtt {
+    srtt: f32,
+    rttvar: f32,
+    min_rtt: u32,
+    rto: u32,
+}
+
 impl RttEstimator {
     pub(crate) fn new(config: &Config) -> Self {
         let rto = Rto::initial(config);
@@ -91,6 +100,33 @@ impl RttEstimator {
             rto,
             timed: SeqNum::default(),
             timed_at: Instant::NEVER,
+        }
+    }
+
+    /// What is to be kept; `None` while a segment is timed.
+    pub(crate) fn rest(&self) -> Option<RestingRtt> {
+        (self.timed_at == Instant::NEVER).then_some(RestingRtt {
+            srtt: self.srtt,
+            rttvar: self.rttvar,
+            min_rtt: self.min_rtt,
+            rto: self.rto.micros(),
+        })
+    }
+
+    pub(crate) fn resume(config: &Config, resting: &RestingRtt) -> Self {
+        let &RestingRtt {
+            srtt,
+            rttvar,
+            min_rtt,
+            rto,
+        } = resting;
+        Self {
+            srtt,
+            rttvar,
+            last: (rounded(srtt), srtt, rttvar),
+            min_rtt,
+            rto: Rto::initial(config).set(rto),
+            ..Self::new(config)
         }
     }
 

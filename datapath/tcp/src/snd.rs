@@ -55,6 +55,25 @@ pub(crate) struct Snd {
     blocked: bool,
 }
 
+/// What is kept of it while nothing is queued or in flight.
+#[derive(Debug)]
+pub(crate) struct RestingSnd {
+    una: SeqNum,
+    wnd: u32,
+    wl1: SeqNum,
+    wl2: SeqNum,
+    iss: SeqNum,
+    max_wnd: u32,
+    acked: u32,
+}
+
+impl RestingSnd {
+    /// SND.UNA, and SND.NXT as well.
+    pub(crate) const fn una(&self) -> SeqNum {
+        self.una
+    }
+}
+
 impl Snd {
     /// Before anything is sent.
     pub(crate) fn new(iss: SeqNum) -> Self {
@@ -73,6 +92,36 @@ impl Snd {
             fin: Fin::None,
             syn_acked: false,
             blocked: false,
+        }
+    }
+
+    /// What is to be kept; `None` while something is queued, in flight, or waited with.
+    pub(crate) fn rest(&self) -> Option<RestingSnd> {
+        let is_empty = self.una == self.nxt && self.queued == 0 && self.fin == Fin::None;
+        (is_empty && self.syn_acked && !self.blocked).then_some(RestingSnd {
+            una: self.una,
+            wnd: self.wnd,
+            wl1: self.wl1,
+            wl2: self.wl2,
+            iss: self.iss,
+            max_wnd: self.max_wnd,
+            acked: self.acked,
+        })
+    }
+
+    pub(crate) fn resume(resting: &RestingSnd) -> Self {
+        let una = resting.una;
+        Self {
+            una,
+            nxt: una,
+            up: una,
+            wnd: resting.wnd,
+            wl1: resting.wl1,
+            wl2: resting.wl2,
+            max_wnd: resting.max_wnd,
+            acked: resting.acked,
+            syn_acked: true,
+            ..Self::new(resting.iss)
         }
     }
 

@@ -196,6 +196,15 @@ impl Flight {
         }
     }
 
+    /// The connection `from` is `to` from now on.
+    pub(crate) fn pass(&mut self, ring: RingId, from: u32, to: u32) {
+        if let Some(head) = self.heads.get_mut(ring.0 as usize)
+            && head.owner == from
+        {
+            head.owner = to;
+        }
+    }
+
     /// The connection `owner` is over; its ring stays to be read until another needs it.
     pub(crate) fn leave(&mut self, ring: RingId, owner: u32) {
         if let Some(head) = self.heads.get_mut(ring.0 as usize)

@@ -108,7 +108,7 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// Whether another connection has a place when all handshakes are finished.
     pub(super) fn has_room(&self) -> bool {
-        self.flows.open.len() + self.flows.half_open.len() < self.config.capacity.connections
+        self.flows.connections() + self.flows.half_open.len() < self.config.capacity.connections
     }
 
     fn keep_half_open(&mut self, flow: HalfOpenFlow) {

@@ -11,6 +11,7 @@ mod open;
 mod record;
 mod report;
 mod request;
+mod rest;
 mod segment;
 mod serve;
 mod timers;
@@ -19,7 +20,7 @@ mod walk;
 
 pub use open::OpenError;
 pub use report::{Holdings, Traffic};
-pub use walk::{Cursor, FlowInfo, FlowView};
+pub use walk::{Cursor, FlowInfo, FlowView, Seen};
 
 use std::collections::VecDeque;
 use std::io;
@@ -116,6 +117,7 @@ pub struct Worker<D: Device, A: App> {
     together: Option<Together>,
     taps: Taps,
     flight: Flight,
+    rests: rest::Looks,
     /// When this turn began.
     turn_at: Instant,
     /// Consecutive turns in which timers waited for what has arrived.
@@ -176,6 +178,7 @@ impl<D: Device, A: App> Worker<D, A> {
             together: None,
             taps: Taps::default(),
             flight: Flight::new(),
+            rests: rest::Looks::default(),
             turn_at: Instant::ZERO,
             turns_without_timers: 0,
             draining: false,
@@ -309,6 +312,7 @@ impl<D: Device, A: App> Worker<D, A> {
         for port in &mut self.ports {
             port.flush()?;
         }
+        self.look_for_rest(now);
         self.counters.turns += 1;
         if self
             .counters
@@ -404,7 +408,9 @@ impl<D: Device, A: App> Worker<D, A> {
         self.ports[usize::from(arrival.link.device)].path(&arrival.tuple)
     }
 
-    fn open_numbers(&self) -> Vec<u32> {
+    /// The numbers of all that are open, of which none rests any more.
+    fn open_numbers(&mut self) -> Vec<u32> {
+        self.resume_all();
         self.flows
             .open
             .iter_from(0)

@@ -14,6 +14,8 @@ use crate::listeners::ListenerId;
 pub struct Holdings {
     /// Whole connections.
     pub open: usize,
+    /// Those of them on which nothing is under way, and which take less room.
+    pub resting: usize,
     /// Unfinished handshakes.
     pub half_open: usize,
     /// Connections in TIME-WAIT.
@@ -43,6 +45,7 @@ impl Holdings {
     /// Adds what another worker holds.
     pub const fn add(&mut self, other: &Self) {
         self.open += other.open;
+        self.resting += other.resting;
         self.half_open += other.half_open;
         self.time_wait += other.time_wait;
         self.blocks += other.blocks;
@@ -55,7 +58,8 @@ impl<D: Device, A: App> Worker<D, A> {
     #[must_use]
     pub fn holdings(&self) -> Holdings {
         Holdings {
-            open: self.flows.open.len(),
+            open: self.flows.connections(),
+            resting: self.flows.resting.len(),
             half_open: self.flows.half_open.len(),
             time_wait: self.flows.time_wait.len(),
             blocks: self.pool.total() - self.pool.free(),

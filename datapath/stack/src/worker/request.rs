@@ -74,8 +74,8 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// The number of an open flow that is not over.
-    fn open_number(&self, tuple: &Tuple) -> Option<u32> {
-        let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
+    fn open_number(&mut self, tuple: &Tuple) -> Option<u32> {
+        let Some(FlowRef::Open(number)) = self.find(tuple) else {
             return None;
         };
         let flow = self.flows.open.get(number)?;

@@ -1,7 +1,7 @@
 //! The application's part of a turn, and the end of a connection.
 
 use wirepath_device::Device;
-use wirepath_tcp::connection::{CloseReason, Connection, Event};
+use wirepath_tcp::connection::{CloseReason, Event};
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
@@ -17,7 +17,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// what no segment announces: its own time, or another connection that it waited for. Whether
     /// there is such a connection.
     pub fn wake(&mut self, now: Instant, tuple: &Tuple) -> bool {
-        let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
+        let Some(FlowRef::Open(number)) = self.find(tuple) else {
             return false;
         };
         let Some(before) = self
@@ -40,15 +40,6 @@ impl<D: Device, A: App> Worker<D, A> {
         true
     }
 
-    /// The connection of `tuple`, to look at.
-    #[must_use]
-    pub fn connection(&self, tuple: &Tuple) -> Option<&Connection> {
-        match self.flows.find(tuple)? {
-            FlowRef::Open(number) => self.flows.open.get(number).map(|flow| &flow.connection),
-            _ => None,
-        }
-    }
-
     /// Lets `call` act on the connection of `tuple`, from outside of a turn; `None` when there is
     /// none.
     pub fn with_socket<R>(
@@ -57,7 +48,7 @@ impl<D: Device, A: App> Worker<D, A> {
         tuple: &Tuple,
         call: impl FnOnce(&mut A, &mut Socket<'_>, &mut A::Session) -> R,
     ) -> Option<R> {
-        let Some(FlowRef::Open(number)) = self.flows.find(tuple) else {
+        let Some(FlowRef::Open(number)) = self.find(tuple) else {
             return None;
         };
         let (mut socket, session) = self.flows.socket(now, number, &mut self.pool)?;

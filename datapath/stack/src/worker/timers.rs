@@ -22,6 +22,11 @@ impl<D: Device, A: App> Worker<D, A> {
                 FlowRef::Open(number) => self.expire_open(now, number),
                 FlowRef::HalfOpen(number) => self.expire_half_open(now, number),
                 FlowRef::TimeWait(number) => self.expire_time_wait(now, number),
+                FlowRef::Resting(number) => {
+                    if let Some(number) = self.resume(number) {
+                        self.expire_open(now, number);
+                    }
+                }
             }
         }
         TIMERS_PER_TURN

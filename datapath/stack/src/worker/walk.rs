@@ -1,9 +1,10 @@
 //! Looking at the flows of a worker, in pieces: there may be very many.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref};
 
 use wirepath_device::Device;
-use wirepath_tcp::connection::{Connection, Info};
+use wirepath_tcp::config::Config;
+use wirepath_tcp::connection::{Connection, Info, Resting};
 use wirepath_tcp::half_open::HalfOpen;
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Instant;
@@ -27,7 +28,8 @@ pub struct FlowInfo {
 }
 
 /// Where a walk over the flows goes on. It stays good while flows come and go: one that is there
-/// all the time is seen, and one that changes its kind meanwhile may be seen as both.
+/// all the time is seen, and one that changes its kind meanwhile may be seen as both, or when it
+/// goes on after a rest as neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cursor(u32);
 
@@ -52,25 +54,75 @@ pub struct FlowView<'a> {
     pub tuple: &'a Tuple,
     /// Its state.
     pub state: State,
-    connection: Option<&'a Connection>,
-    deadline: Option<Instant>,
+    known: Known<'a>,
 }
 
-impl FlowView<'_> {
-    /// All there is to say of it.
-    #[must_use]
-    pub fn info(&self) -> FlowInfo {
-        FlowInfo {
-            tuple: *self.tuple,
-            state: self.state,
-            info: self.connection.map(Connection::info),
-            deadline: self.deadline,
+/// What is known of a flow.
+#[derive(Debug)]
+enum Known<'a> {
+    Whole(&'a Connection),
+    Resting(&'a Resting, &'a Config),
+    /// When it is given up.
+    Until(Instant),
+}
+
+/// A connection that is looked at.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// Where it lies.
+    Open(&'a Connection),
+    /// As it will go on after its rest.
+    Resting(Box<Connection>),
+}
+
+impl Deref for Seen<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Open(connection) => connection,
+            Self::Resting(connection) => connection,
         }
     }
 }
 
-/// The kinds of flows in the order of their life, so that none slips through behind the walk.
-const KINDS: [fn(u32) -> FlowRef; 3] = [FlowRef::HalfOpen, FlowRef::Open, FlowRef::TimeWait];
+impl<'a> FlowView<'a> {
+    /// The connection, where there is a whole one.
+    fn connection(&self) -> Option<Seen<'a>> {
+        match self.known {
+            Known::Whole(connection) => Some(Seen::Open(connection)),
+            Known::Resting(resting, config) => {
+                let connection = Connection::resume(resting, config);
+                Some(Seen::Resting(Box::new(connection)))
+            }
+            Known::Until(_) => None,
+        }
+    }
+
+    /// All there is to say of it.
+    #[must_use]
+    pub fn info(&self) -> FlowInfo {
+        let deadline = match self.known {
+            Known::Until(deadline) => Some(deadline),
+            Known::Whole(_) | Known::Resting(..) => None,
+        };
+        FlowInfo {
+            tuple: *self.tuple,
+            state: self.state,
+            info: self.connection().map(|connection| connection.info()),
+            deadline,
+        }
+    }
+}
+
+/// The kinds of flows in the order of their life, so that none slips through behind the walk, but
+/// one that goes on after a rest.
+const KINDS: [fn(u32) -> FlowRef; 4] = [
+    FlowRef::HalfOpen,
+    FlowRef::Open,
+    FlowRef::Resting,
+    FlowRef::TimeWait,
+];
 
 impl<D: Device, A: App> Worker<D, A> {
     /// All flows: half-open, whole, and in TIME-WAIT.
@@ -94,7 +146,8 @@ impl<D: Device, A: App> Worker<D, A> {
         let (first_kind, mut first) = match begin {
             FlowRef::HalfOpen(number) => (0, number),
             FlowRef::Open(number) => (1, number),
-            FlowRef::TimeWait(number) => (2, number),
+            FlowRef::Resting(number) => (2, number),
+            FlowRef::TimeWait(number) => (3, number),
         };
         for kind in &KINDS[first_kind..] {
             let reach = self.reach(kind(0));
@@ -114,11 +167,18 @@ impl<D: Device, A: App> Worker<D, A> {
         None
     }
 
+    /// The connection of `tuple`, to look at.
+    #[must_use]
+    pub fn connection(&self, tuple: &Tuple) -> Option<Seen<'_>> {
+        self.view(self.flows.find(tuple)?)?.connection()
+    }
+
     fn reach(&self, kind: FlowRef) -> u32 {
         match kind {
             FlowRef::HalfOpen(_) => self.flows.half_open.reach(),
             FlowRef::Open(_) => self.flows.open.reach(),
             FlowRef::TimeWait(_) => self.flows.time_wait.reach(),
+            FlowRef::Resting(_) => self.flows.resting.reach(),
         }
     }
 
@@ -129,8 +189,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 FlowView {
                     tuple: &flow.tuple,
                     state: State::SynReceived,
-                    connection: None,
-                    deadline: Some(HalfOpen::deadline(&flow.half_open)),
+                    known: Known::Until(HalfOpen::deadline(&flow.half_open)),
                 }
             }
             FlowRef::Open(number) => {
@@ -138,8 +197,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 FlowView {
                     tuple: &flow.tuple,
                     state: flow.connection.state(),
-                    connection: Some(&flow.connection),
-                    deadline: None,
+                    known: Known::Whole(&flow.connection),
                 }
             }
             FlowRef::TimeWait(number) => {
@@ -147,8 +205,16 @@ impl<D: Device, A: App> Worker<D, A> {
                 FlowView {
                     tuple: &flow.tuple,
                     state: State::TimeWait,
-                    connection: None,
-                    deadline: Some(flow.time_wait.deadline()),
+                    known: Known::Until(flow.time_wait.deadline()),
+                }
+            }
+            FlowRef::Resting(number) => {
+                let flow = self.flows.resting.get(number)?;
+                let config = self.flows.settings.get(&flow.settings);
+                FlowView {
+                    tuple: &flow.tuple,
+                    state: State::Established,
+                    known: Known::Resting(&flow.connection, config),
                 }
             }
         })

@@ -20,7 +20,7 @@ use cubic::Cubic;
 use dctcp::Dctcp;
 use new_reno::NewReno;
 use vegas::Vegas;
-use window::Window;
+pub(crate) use window::Window;
 
 /// What one ACK said, for congestion control.
 #[derive(Debug, Clone, Copy)]
@@ -94,12 +94,16 @@ pub(crate) enum Congestion {
 impl Congestion {
     /// Before anything is sent; `smss` in bytes.
     pub(crate) fn new(config: &Config, smss: u16, sack: bool) -> Self {
-        let window = Window::new(smss.into(), config.initial_window);
-        Self::with(choice(config, sack), window)
+        Self::with(
+            config,
+            sack,
+            Window::new(smss.into(), config.initial_window),
+        )
     }
 
-    fn with(control: CongestionControl, window: Window) -> Self {
-        match control {
+    /// What goes on from the window of another.
+    pub(crate) fn with(config: &Config, sack: bool, window: Window) -> Self {
+        match choice(config, sack) {
             CongestionControl::NewReno => Self::NewReno(NewReno::new(window)),
             CongestionControl::Cubic => Self::Cubic(Cubic::new(window)),
             CongestionControl::Dctcp => Self::Dctcp(Dctcp::new(window)),
@@ -110,7 +114,12 @@ impl Congestion {
 
     /// Goes on by another algorithm from the same cwnd and ssthresh.
     pub(crate) fn switch(&mut self, config: &Config, sack: bool) {
-        *self = Self::with(choice(config, sack), *self.window());
+        *self = Self::with(config, sack, *self.window());
+    }
+
+    /// What is to be kept of it through a pause; `None` where that is all.
+    pub(crate) fn rest(&self) -> Option<Window> {
+        (!matches!(self, Self::Bbr(_))).then_some(*self.window())
     }
 
     /// Segments are of another size from now on, in bytes.

@@ -13,6 +13,7 @@ mod open;
 mod output;
 mod pacing;
 mod predicted;
+mod resting;
 mod settings;
 mod syn_sent;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use open::HandshakeDone;
 pub(crate) use open::syn_window;
 pub use output::Outgoing;
 use pacing::Pacer;
+pub use resting::Resting;
 pub(crate) use user_timeout::advertised as advertised_user_timeout;
 pub use verdict::{DropReason, Received};
 
@@ -165,6 +167,21 @@ struct Liveness {
     probes: u8,
     /// Consecutive expiries of the retransmission or persist timer.
     retries: u8,
+}
+
+impl Liveness {
+    /// The peer was heard at `now`, and is waited for by nobody.
+    const fn new(now: Instant) -> Self {
+        Self {
+            heard: now,
+            unanswered: Instant::NEVER,
+            stalled: Instant::NEVER,
+            spoke: now,
+            challenged: Instant::NEVER,
+            probes: 0,
+            retries: 0,
+        }
+    }
 }
 
 /// One TCP connection, with neither I/O nor clock.

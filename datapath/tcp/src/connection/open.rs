@@ -101,15 +101,7 @@ impl Connection {
             path: PathMtu::new(path),
             resent_ts: None,
             soft_error: None,
-            liveness: Liveness {
-                heard: now,
-                unanswered: Instant::NEVER,
-                stalled: Instant::NEVER,
-                spoke: now,
-                challenged: Instant::NEVER,
-                probes: 0,
-                retries: 0,
-            },
+            liveness: Liveness::new(now),
             config,
             counts: Counts::default(),
         }

@@ -14,7 +14,7 @@ mod tests;
 
 pub(crate) use delivery::RateSample;
 pub(crate) use prr::PrrAck;
-pub(crate) use rack::Rtts;
+pub(crate) use rack::{Reordering, Rtts};
 
 use std::time::Duration;
 
@@ -146,6 +146,19 @@ impl Recovery {
             Self::Sack(SackRecovery::new(iss, config))
         } else {
             Self::NewReno(NewReno::new(iss, config))
+        }
+    }
+
+    /// With SACK, of a connection of which nothing is in flight; `reordering` is known of the path.
+    pub(crate) fn resume(una: SeqNum, config: RecoveryConfig, reordering: Reordering) -> Self {
+        Self::Sack(SackRecovery::resume(una, config, reordering))
+    }
+
+    /// How much segments overtake each other; `None` without SACK.
+    pub(crate) fn reordering(&self) -> Option<Reordering> {
+        match self {
+            Self::NewReno(_) => None,
+            Self::Sack(r) => Some(r.reordering()),
         }
     }
 

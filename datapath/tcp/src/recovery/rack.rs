@@ -23,18 +23,24 @@ pub(super) struct Rack {
     rtt: u32,
     /// RACK.fack: the highest sequence number that arrived.
     highest: SeqNum,
-    /// RACK.reordering_seen.
-    reordering_seen: bool,
-    /// RACK.reo_wnd_mult less 1.
-    widened: u8,
-    /// RACK.reo_wnd_persist: recoveries left.
-    persists: u8,
+    reordering: Reordering,
     /// Where the last look at the segments ended, when they were too many for one.
     looked_up_to: u32,
     /// And until when something before it waits.
     waits_until: Instant,
     /// RACK.dsack_round: duplicates below this widen the window no further.
     widen_round: Option<SeqNum>,
+}
+
+/// How much segments overtake each other on the path.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reordering {
+    /// RACK.reordering_seen.
+    seen: bool,
+    /// RACK.reo_wnd_mult less 1.
+    widened: u8,
+    /// RACK.reo_wnd_persist: recoveries left.
+    persists: u8,
 }
 
 /// Segments looked at for one ACK: a peer must not be able to make each of its ACKs dear
@@ -53,9 +59,7 @@ impl Default for Rack {
             end: SeqNum::default(),
             rtt: UNKNOWN,
             highest: SeqNum::default(),
-            reordering_seen: false,
-            widened: 0,
-            persists: 0,
+            reordering: Reordering::default(),
             looked_up_to: 0,
             waits_until: Instant::ZERO,
             widen_round: None,
@@ -71,13 +75,25 @@ pub(crate) struct Rtts {
 }
 
 impl Rack {
+    /// Before anything was sent, on a path of which this is known.
+    pub(super) fn knowing(reordering: Reordering) -> Self {
+        Self {
+            reordering,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn reordering(&self) -> Reordering {
+        self.reordering
+    }
+
     /// A segment arrived that had not before: RFC 8985 6.2 steps 1 to 3.
     pub(super) fn on_arrival(&mut self, now: Instant, segment: &SentSegment, min_rtt: u32) {
         let rtt = now.micros_since(segment.departure.at).min(UNKNOWN - 1);
         let ambiguous = segment.is(Mark::AMBIGUOUS);
         let first = self.rtt == UNKNOWN;
         if !first && !ambiguous && segment.range.right.before(self.highest) {
-            self.reordering_seen = true;
+            self.reordering.seen = true;
         }
         self.highest = if self.rtt == UNKNOWN {
             segment.range.right
@@ -98,8 +114,8 @@ impl Rack {
     pub(super) fn on_duplicate(&mut self, nxt: SeqNum) {
         if self.widen_round.is_none() {
             self.widen_round = Some(nxt);
-            self.widened = self.widened.saturating_add(1);
-            self.persists = WIDENED_FOR;
+            self.reordering.widened = self.reordering.widened.saturating_add(1);
+            self.reordering.persists = WIDENED_FOR;
         }
     }
 
@@ -115,9 +131,9 @@ impl Rack {
 
     /// A recovery is over.
     pub(super) fn on_recovered(&mut self) {
-        self.persists = self.persists.saturating_sub(1);
-        if self.persists == 0 {
-            self.widened = 0;
+        self.reordering.persists = self.reordering.persists.saturating_sub(1);
+        if self.reordering.persists == 0 {
+            self.reordering.widened = 0;
         }
     }
 
@@ -179,16 +195,17 @@ impl Rack {
     /// RACK.reo_wnd: RFC 8985 6.2 step 4. `certain` in a recovery, or when DupThresh segments have
     /// overtaken what is missing.
     pub(super) fn reordering_window(&self, rtts: Rtts, certain: bool) -> Duration {
-        if !self.reordering_seen && certain {
+        if !self.reordering.seen && certain {
             return Duration::ZERO;
         }
-        let quarters = u64::from(rtts.min / 4) * (u64::from(self.widened) + 1);
+        let quarters = u64::from(rtts.min / 4) * (u64::from(self.reordering.widened) + 1);
         Duration::from_micros(quarters.min(u64::from(rtts.smoothed)))
     }
 
     /// RACK.reo_wnd once reordering was seen; before that it is open only between recoveries.
     pub(super) fn window_seen(&self, rtts: Rtts) -> Option<Duration> {
-        self.reordering_seen
+        self.reordering
+            .seen
             .then(|| self.reordering_window(rtts, true))
     }
 

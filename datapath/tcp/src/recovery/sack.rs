@@ -9,7 +9,7 @@ use wirepath_wire::tcp::SackBlock;
 use super::delivery::{Delivery, Departure};
 use super::frto::{Frto, FrtoAck};
 use super::prr::{Prr, PrrAck};
-use super::rack::{Rack, Rtts};
+use super::rack::{Rack, Reordering, Rtts};
 use super::scoreboard::Scoreboard;
 use super::sent_log::{Mark, SentSegment};
 use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, Report};
@@ -68,6 +68,17 @@ impl SackRecovery {
             frto: Frto::Off,
             timed_out_at: Instant::ZERO,
         }
+    }
+
+    pub(super) fn resume(una: SeqNum, config: RecoveryConfig, reordering: Reordering) -> Self {
+        Self {
+            rack: Rack::knowing(reordering),
+            ..Self::new(una, config)
+        }
+    }
+
+    pub(super) const fn reordering(&self) -> Reordering {
+        self.rack.reordering()
     }
 
     pub(super) const fn phase(&self) -> Phase {

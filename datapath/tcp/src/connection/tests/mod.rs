@@ -17,6 +17,7 @@ mod pacing;
 mod pair;
 mod random;
 mod reset;
+mod resting;
 mod retransmit;
 mod settings;
 mod spurious;

@@ -56,6 +56,9 @@ pub(super) struct End {
     /// Whether segments that are predicted take the straight line, and how many were.
     pub(super) predicts: bool,
     pub(super) predicted: usize,
+    /// Whether it rests before each segment if it may, and how often it did.
+    pub(super) rests: bool,
+    pub(super) rested: usize,
     /// The connection after each segment, where somebody asks for it.
     pub(super) story: Option<Vec<String>>,
 }
@@ -74,6 +77,8 @@ impl End {
             reads: true,
             predicts: true,
             predicted: 0,
+            rests: false,
+            rested: 0,
             story: None,
         }
     }
@@ -88,6 +93,9 @@ impl End {
         now: Instant,
         sent: &Sent,
     ) -> (Option<Header>, Option<DropReason>) {
+        if self.rests {
+            self.rested += usize::from(self.rest());
+        }
         let segment = sent.segment();
         let Received {
             text,
@@ -127,6 +135,17 @@ impl End {
         assert!(for_application || has_timer, "{state} without a timer");
         let unsent = self.connection.snd.unsent() > 0 && state != State::Closed;
         assert!(!unsent || has_timer, "{state}: text, and no timer");
+    }
+
+    /// It rests, if it may but for the time that has passed, and goes on at once. Whether it did.
+    pub(super) fn rest(&mut self) -> bool {
+        let rests = self.connection.is_at_rest();
+        let resting = rests.then(|| self.connection.resting()).flatten();
+        if let Some(resting) = &resting {
+            let config = *self.connection.config();
+            self.connection = Connection::resume(resting, &config);
+        }
+        resting.is_some()
     }
 
     pub(super) fn read(&mut self) {

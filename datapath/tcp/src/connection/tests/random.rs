@@ -255,6 +255,21 @@ fn a_segment_that_is_predicted_leaves_what_the_steps_would_leave() {
     assert!(predicted > 1_000, "only {predicted} were predicted");
 }
 
+#[test]
+fn who_rests_before_every_segment_hears_and_says_the_same() {
+    let rests = |end: &mut End| end.rests = true;
+    let mut rested = 0;
+    for seed in 0..SEEDS {
+        let (arrived, pair) = live_as(seed, [shutdown, shutdown], rests);
+        assert!(arrived, "seed {seed}: not all arrived");
+        let talk = converse(seed, rests);
+        for end in [&pair.client, &pair.server, &talk.client, &talk.server] {
+            rested += end.rested;
+        }
+    }
+    assert!(rested > 300, "only {rested} rests");
+}
+
 fn once_and_in_order(events: &[Event], seed: u64) {
     let rank = |event: &Event| match event {
         Event::Connected => 0,

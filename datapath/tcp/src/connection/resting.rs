@@ -1,0 +1,138 @@
+//! A connection on which nothing is under way: what must be known of it until something is.
+
+use super::cwnd_use::CwndUse;
+use super::ecn::EcnState;
+use super::pacing::Pacer;
+use super::{CloseReason, Connection, Counts, Liveness, Pending};
+use crate::config::Config;
+use crate::congestion::{Congestion, Window};
+use crate::limits::REST_AFTER;
+use crate::negotiated::Negotiated;
+use crate::path_mtu::PathMtu;
+use crate::rcv::{Rcv, RestingRcv};
+use crate::recovery::{Recovery, Reordering};
+use crate::rtt::{RestingRtt, RttEstimator};
+use crate::snd::{RestingSnd, Snd};
+use crate::state::State;
+use crate::time::Instant;
+use crate::timers::{Timer, Timers};
+
+/// What [`Connection::rest`] keeps. Its settings are to be kept beside it: many have the same.
+///
+/// The state machine forgets nothing. Of what was learned of the path it keeps cwnd and ssthresh,
+/// the round-trip times and the reordering; where cubic growth stood, or a rate of delivery, says
+/// little after a pause (RFC 5681 4.1, RFC 9438 5.8).
+#[derive(Debug)]
+pub struct Resting {
+    passive: bool,
+    reordering: Reordering,
+    snd: RestingSnd,
+    rcv: RestingRcv,
+    rtt: RestingRtt,
+    window: Window,
+    ecn: EcnState,
+    negotiated: Negotiated,
+    path: PathMtu,
+    heard: Instant,
+    spoke: Instant,
+    challenged: Instant,
+    keep_alive: Instant,
+    counts: Counts,
+}
+
+const _: () = assert!(size_of::<Resting>() <= 256);
+
+impl Resting {
+    /// When it must be [`resume`](Connection::resume)d at the latest, for its keep-alive.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        (self.keep_alive != Instant::NEVER).then_some(self.keep_alive)
+    }
+}
+
+impl Connection {
+    /// What it becomes when nothing has been under way for a while; `None` when something is or
+    /// lately was. Never with BBR, whose model of the path is worth more, nor without SACK.
+    #[must_use]
+    pub fn rest(&self, now: Instant) -> Option<Resting> {
+        let lately = self.liveness.heard.max(self.liveness.spoke);
+        let rests = now.since(lately) >= REST_AFTER.duration() && self.is_at_rest();
+        rests.then(|| self.resting())?
+    }
+
+    /// Whether no event, segment, answer or timer but its keep-alive is to come.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let Liveness {
+            unanswered,
+            stalled,
+            probes,
+            retries,
+            ..
+        } = self.liveness;
+        let keep_alive = self.timers.deadline(Timer::KeepAlive);
+        self.state == State::Established
+            && self.pending.is_empty()
+            && self.timers.earliest() == keep_alive
+            && self.recovery.is_at_rest()
+            && (unanswered, stalled) == (Instant::NEVER, Instant::NEVER)
+            && (probes, retries) == (0, 0)
+            && self.resent_ts.is_none()
+            && self.soft_error.is_none()
+            && !self.ecn.has_marks()
+    }
+
+    pub(super) fn resting(&self) -> Option<Resting> {
+        Some(Resting {
+            passive: self.passive,
+            reordering: self.recovery.reordering()?,
+            snd: self.snd.rest()?,
+            rcv: self.rcv.rest()?,
+            rtt: self.rtt.rest()?,
+            window: self.congestion.rest()?,
+            ecn: self.ecn,
+            negotiated: self.negotiated,
+            path: self.path,
+            heard: self.liveness.heard,
+            spoke: self.liveness.spoke,
+            challenged: self.liveness.challenged,
+            keep_alive: self.timers.deadline(Timer::KeepAlive),
+            counts: self.counts,
+        })
+    }
+
+    /// The connection again; `config` is what it had.
+    #[must_use]
+    pub fn resume(resting: &Resting, config: &Config) -> Self {
+        let una = resting.snd.una();
+        let sack = resting.negotiated.sack;
+        let mut timers = Timers::default();
+        timers.arm(Timer::KeepAlive, resting.keep_alive);
+        Self {
+            state: State::Established,
+            passive: resting.passive,
+            pending: Pending::empty(),
+            close_reason: CloseReason::Finished,
+            snd: Snd::resume(&resting.snd),
+            rcv: Rcv::resume(&resting.rcv),
+            rtt: RttEstimator::resume(config, &resting.rtt),
+            recovery: Recovery::resume(una, config.recovery, resting.reordering),
+            congestion: Congestion::with(config, sack, resting.window),
+            ecn: resting.ecn,
+            cwnd_use: CwndUse::new(una),
+            pacer: Pacer::default(),
+            timers,
+            negotiated: resting.negotiated,
+            path: resting.path,
+            resent_ts: None,
+            soft_error: None,
+            liveness: Liveness {
+                heard: resting.heard,
+                spoke: resting.spoke,
+                challenged: resting.challenged,
+                ..Liveness::new(resting.heard)
+            },
+            config: *config,
+            counts: resting.counts,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Connections on which nothing is under way, and how they go on.
+
+use std::time::Duration;
+
+use super::pair::Pair;
+use super::text;
+use crate::config::{Config, CongestionControl, KeepAlive};
+use crate::connection::{Connection, Info};
+use crate::limits::REST_AFTER;
+use crate::time::Millis;
+
+/// Two ends that have talked, and then were silent for two seconds.
+fn silent(config: Config) -> Pair {
+    let mut pair = Pair::established(config, config);
+    for len in [1, 20_000, 300] {
+        pair.client.send(&text(len));
+        pair.run(50);
+        pair.server.send(&text(len));
+        pair.run(50);
+    }
+    pair.run(2_000);
+    pair
+}
+
+#[test]
+fn what_is_known_is_the_same_after_a_rest_but_for_the_rate() {
+    let mut pair = silent(Config::default());
+    let before = pair.client.connection.info();
+    let resting = pair.client.connection.rest(pair.now).expect("a rest");
+    assert_eq!(resting.deadline(), None);
+    let config = *pair.client.connection.config();
+    pair.client.connection = Connection::resume(&resting, &config);
+    let after = pair.client.connection.info();
+    let expected = Info {
+        delivery_rate: None,
+        app_limited: false,
+        ..before
+    };
+    assert_eq!(after, expected);
+
+    pair.client.received.clear();
+    pair.server.received.clear();
+    let said = text(50_000);
+    pair.client.send(&said);
+    pair.server.send(&said);
+    pair.run(2_000);
+    assert_eq!(pair.client.received, said);
+    assert_eq!(pair.server.received, said);
+    assert_eq!(pair.client.connection.counts().retransmissions, 0);
+}
+
+#[test]
+fn it_takes_a_second_of_silence() {
+    let mut pair = silent(Config::default());
+    pair.client.send(b"x");
+    let spoke = pair.now;
+    let rests = |pair: &Pair| pair.client.connection.rest(pair.now).is_some();
+    pair.run(900);
+    assert!(!rests(&pair));
+    pair.run(300);
+    assert!(pair.now >= spoke + REST_AFTER.duration());
+    assert!(rests(&pair));
+}
+
+#[test]
+fn what_is_under_way_keeps_it_from_rest() {
+    let unread = |pair: &mut Pair| {
+        pair.client.reads = false;
+        pair.server.send(b"unread");
+        pair.run(2_000);
+    };
+    let in_flight = |pair: &mut Pair| {
+        pair.lose = Box::new(|_, _| true);
+        pair.client.send(b"lost");
+        pair.run(2_000);
+    };
+    let closed = |pair: &mut Pair| {
+        pair.client.connection.shutdown();
+        pair.run(2_000);
+    };
+    let peer_closed = |pair: &mut Pair| {
+        pair.server.connection.shutdown();
+        pair.run(2_000);
+    };
+    let full = |pair: &mut Pair| {
+        pair.server.reads = false;
+        let much = text(4 << 20);
+        assert!(pair.client.send(&much) < much.len());
+        pair.run(2_000);
+    };
+    let ways: [fn(&mut Pair); 5] = [unread, in_flight, closed, peer_closed, full];
+    for (number, way) in ways.iter().enumerate() {
+        let mut pair = silent(Config::default());
+        assert!(pair.client.connection.rest(pair.now).is_some());
+        way(&mut pair);
+        assert!(pair.client.connection.rest(pair.now).is_none(), "{number}");
+    }
+}
+
+#[test]
+fn neither_bbr_rests_nor_who_has_no_sack() {
+    let bbr = Config {
+        congestion: CongestionControl::Bbr,
+        ..Config::default()
+    };
+    let without_sack = Config {
+        sack: false,
+        ..Config::default()
+    };
+    for config in [bbr, without_sack] {
+        let pair = silent(config);
+        assert!(pair.client.connection.rest(pair.now).is_none());
+    }
+}
+
+#[test]
+fn a_keep_alive_is_due_when_it_was() {
+    let keep_alive = KeepAlive {
+        idle: Millis::from_secs(60),
+        interval: Millis::from_secs(5),
+        probes: 9,
+    };
+    let pair = silent(Config {
+        keep_alive: Some(keep_alive),
+        ..Config::default()
+    });
+    let connection = &pair.client.connection;
+    let resting = connection.rest(pair.now).expect("a rest");
+    let due = connection.next_deadline().expect("a keep-alive");
+    assert!(due > pair.now + Duration::from_secs(50));
+    assert_eq!(resting.deadline(), Some(due));
+    let resumed = Connection::resume(&resting, connection.config());
+    assert_eq!(resumed.next_deadline(), Some(due));
+}
