@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use wirepath_stack::app::Socket as StackSocket;
 use wirepath_stack::link::InterfaceId;
 use wirepath_tcp::config::Config;
-use wirepath_tcp::connection::Connection;
 use wirepath_tcp::state::State;
 use wirepath_wire::tuple::{Endpoint, Tuple};
 

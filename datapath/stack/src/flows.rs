@@ -226,6 +226,15 @@ impl<S> Flows<S> {
             });
     }
 
+    /// Who looks for `tuple` finds `to` from now on, and not `from`. The table stays as it is: to
+    /// leave and to enter would have it cleaned up again and again.
+    pub(crate) fn replace(&mut self, tuple: &Tuple, from: FlowRef, to: FlowRef) {
+        let (hash, from) = (hash(&self.keyed, tuple), from.pack());
+        if let Some(entry) = self.table.find_mut(hash, |&entry| entry == from) {
+            *entry = to.pack();
+        }
+    }
+
     /// Makes `flow` unfindable; to be called before it is removed from its slab.
     pub(crate) fn leave(&mut self, flow: FlowRef) {
         let packed = flow.pack();

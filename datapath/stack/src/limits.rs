@@ -72,13 +72,8 @@ pub const PORT_TRIES: u32 = 8_192;
 /// Source ports of active opens where nothing else is said: as Linux has them.
 pub const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
-/// How often it is looked whether connections have come to rest, and in how many looks at all of
-/// them: each is in less than a second.
-pub const REST_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
-/// See [`REST_LOOK`].
-pub const REST_LOOKS: u32 = 64;
-/// At how many connections at a time at most: so that nothing waits for longer than for a batch.
-pub const REST_LOOK_MOST: u32 = 1_024;
+/// When a connection is asked again that was silent and could not rest.
+pub const REST_ASKED_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Settings that connections at rest may have: those with others do not rest.
 pub const RESTING_SETTINGS: usize = 64;

@@ -96,7 +96,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// An error about a segment of ours: RFC 9293 3.9.2.2 (MUST-54). What is half-open or over has
     /// nobody to tell.
     fn on_report(&mut self, now: Instant, report: &Report, raw: Raw<'_>) {
-        let found = self.find(&report.quote.tuple);
+        let found = self.find(now, &report.quote.tuple);
         if found.is_none() && self.hand_over(&report.quote.tuple, raw) {
             return;
         }

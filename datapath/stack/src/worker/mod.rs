@@ -117,7 +117,6 @@ pub struct Worker<D: Device, A: App> {
     together: Option<Together>,
     taps: Taps,
     flight: Flight,
-    rests: rest::Looks,
     /// When this turn began.
     turn_at: Instant,
     /// Consecutive turns in which timers waited for what has arrived.
@@ -178,7 +177,6 @@ impl<D: Device, A: App> Worker<D, A> {
             together: None,
             taps: Taps::default(),
             flight: Flight::new(),
-            rests: rest::Looks::default(),
             turn_at: Instant::ZERO,
             turns_without_timers: 0,
             draining: false,
@@ -246,7 +244,7 @@ impl<D: Device, A: App> Worker<D, A> {
     pub fn drain(&mut self, now: Instant) {
         self.listeners.clear();
         self.draining = true;
-        for number in self.open_numbers() {
+        for number in self.open_numbers(now) {
             self.show_unread(now, number);
             // What one of a pair has said is still to reach the other.
             let flow = self.flows.open.get_mut(number);
@@ -261,7 +259,7 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// Resets every connection that is left.
     pub fn abort_all(&mut self, now: Instant) {
-        for number in self.open_numbers() {
+        for number in self.open_numbers(now) {
             let Some(flow) = self.flows.open.get_mut(number) else {
                 continue;
             };
@@ -312,7 +310,6 @@ impl<D: Device, A: App> Worker<D, A> {
         for port in &mut self.ports {
             port.flush()?;
         }
-        self.look_for_rest(now);
         self.counters.turns += 1;
         if self
             .counters
@@ -409,8 +406,8 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// The numbers of all that are open, of which none rests any more.
-    fn open_numbers(&mut self) -> Vec<u32> {
-        self.resume_all();
+    fn open_numbers(&mut self, now: Instant) -> Vec<u32> {
+        self.resume_all(now);
         self.flows
             .open
             .iter_from(0)

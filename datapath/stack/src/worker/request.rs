@@ -34,7 +34,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 partner,
             } => {
                 let to = (local, remote);
-                let partner = partner.map(|tuple| self.open_number(&tuple));
+                let partner = partner.map(|tuple| self.open_number(now, &tuple));
                 // Who asked for a partner may be gone.
                 if partner == Some(None) {
                     return;
@@ -43,7 +43,7 @@ impl<D: Device, A: App> Worker<D, A> {
                     return self.app.on_open_failed(now, session, OpenError::Full);
                 }
                 match self.try_connect(now, to, config, &mut session) {
-                    Ok(tuple) => self.begin(partner.flatten(), &tuple),
+                    Ok(tuple) => self.begin(now, partner.flatten(), &tuple),
                     Err(error) => self.app.on_open_failed(now, session, error),
                 }
             }
@@ -52,7 +52,7 @@ impl<D: Device, A: App> Worker<D, A> {
             }
             Request::Close(tuple) => {
                 // What is left unread would make it a reset (RFC 9293 3.6, SHLD-3).
-                if let Some(number) = self.open_number(&tuple) {
+                if let Some(number) = self.open_number(now, &tuple) {
                     self.show_unread(now, number);
                 }
                 self.with_socket(now, &tuple, |_, socket, _| socket.close());
@@ -61,8 +61,8 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// Tells the application of a connection that it has asked for, and of the partner.
-    fn begin(&mut self, partner: Option<u32>, tuple: &Tuple) {
-        let number = self.open_number(tuple);
+    fn begin(&mut self, now: Instant, partner: Option<u32>, tuple: &Tuple) {
+        let number = self.open_number(now, tuple);
         for (one, other) in [(number, partner), (partner, number)] {
             if let Some(flow) = one.and_then(|one| self.flows.open.get_mut(one)) {
                 flow.partner = other;
@@ -74,8 +74,8 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     /// The number of an open flow that is not over.
-    fn open_number(&mut self, tuple: &Tuple) -> Option<u32> {
-        let Some(FlowRef::Open(number)) = self.find(tuple) else {
+    fn open_number(&mut self, now: Instant, tuple: &Tuple) -> Option<u32> {
+        let Some(FlowRef::Open(number)) = self.find(now, tuple) else {
             return None;
         };
         let flow = self.flows.open.get(number)?;

@@ -2,72 +2,53 @@
 
 use wirepath_device::Device;
 use wirepath_tcp::connection::Connection;
+use wirepath_tcp::limits::REST_AFTER;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
 use super::Worker;
 use crate::app::App;
 use crate::flows::{FlowRef, OpenFlow, RestingFlow};
-use crate::limits::{REST_LOOK, REST_LOOK_MOST, REST_LOOKS};
+use crate::limits::REST_ASKED_AGAIN;
 use crate::wheel::TimerId;
-
-/// Whom to look at next, and when.
-#[derive(Debug, Default)]
-pub(super) struct Looks {
-    at: Instant,
-    from: u32,
-}
 
 impl<D: Device, A: App> Worker<D, A> {
     /// The flow of this tuple. One that rests is open again.
-    pub(super) fn find(&mut self, tuple: &Tuple) -> Option<FlowRef> {
+    pub(super) fn find(&mut self, now: Instant, tuple: &Tuple) -> Option<FlowRef> {
         match self.flows.find(tuple)? {
-            FlowRef::Resting(number) => self.resume(number).map(FlowRef::Open),
+            FlowRef::Resting(number) => self.resume(now, number).map(FlowRef::Open),
             found => Some(found),
         }
     }
 
-    /// Looks whether connections have come to rest: at some at a time, at each again and again.
-    pub(super) fn look_for_rest(&mut self, now: Instant) {
-        if now < self.rests.at {
-            return;
+    /// An open flow may have been silent for long enough to rest; if not, that is asked again.
+    pub(super) fn on_silence(&mut self, now: Instant, number: u32) {
+        if self.rest(now, number).is_none() {
+            self.ask_again(now, number);
         }
-        self.rests.at = now + REST_LOOK;
-        let reach = self.flows.open.reach();
-        let from = if self.rests.from < reach {
-            self.rests.from
-        } else {
-            0
-        };
-        let end = reach.min(from + (reach / REST_LOOKS + 1).min(REST_LOOK_MOST));
-        for number in from..end {
-            self.rest(now, number);
+    }
+
+    /// Looks at an open flow again when its connection's time comes, or that to rest.
+    pub(super) fn ask_again(&mut self, now: Instant, number: u32) {
+        if let Some(flow) = self.flows.open.get(number) {
+            let deadline = look_at(now, &flow.connection);
+            self.wheel.bring_forward(flow.timer, deadline);
         }
-        self.rests.from = end;
     }
 
     /// Keeps only what must be known of an open flow, if it is alone and nothing is under way.
-    fn rest(&mut self, now: Instant, number: u32) {
-        let Some(flow) = self.flows.open.get(number) else {
-            return;
-        };
+    fn rest(&mut self, now: Instant, number: u32) -> Option<()> {
+        let flow = self.flows.open.get(number)?;
         if flow.dirty || flow.early || flow.partner.is_some() {
-            return;
+            return None;
         }
-        let Some(connection) = flow.connection.rest(now) else {
-            return;
-        };
-        let Some(settings) = self.flows.settings.keep(flow.connection.config()) else {
-            return;
-        };
-        self.flows.leave(FlowRef::Open(number));
-        let Some(flow) = self.flows.open.remove(number) else {
-            return;
-        };
+        let connection = flow.connection.rest(now)?;
+        let settings = self.flows.settings.keep(flow.connection.config())?;
+        let flow = self.flows.open.remove(number)?;
         self.wheel.remove(flow.timer);
-        let deadline = connection.deadline();
+        let (tuple, deadline) = (flow.tuple, connection.deadline());
         let resting = self.flows.resting.insert(RestingFlow {
-            tuple: flow.tuple,
+            tuple,
             link: flow.link,
             listener: flow.listener,
             timer: None,
@@ -77,27 +58,29 @@ impl<D: Device, A: App> Worker<D, A> {
             session: flow.session,
         });
         // As many rest at most as may be open.
-        let Ok(resting) = resting else { return };
+        let resting = resting.ok()?;
         let to = FlowRef::Resting(resting);
         if let Some(flow) = self.flows.resting.get_mut(resting) {
             self.flight.pass(flow.ring, number, to.pack());
             flow.timer = deadline.map(|deadline| self.wheel.insert(deadline, to.pack()));
         }
-        self.flows.enter(to);
+        self.flows.replace(&tuple, FlowRef::Open(number), to);
+        Some(())
     }
 
     /// The open flow that one at rest becomes.
-    pub(super) fn resume(&mut self, number: u32) -> Option<u32> {
-        self.flows.leave(FlowRef::Resting(number));
+    pub(super) fn resume(&mut self, now: Instant, number: u32) -> Option<u32> {
         let flow = self.flows.resting.remove(number)?;
         if let Some(timer) = flow.timer {
             self.wheel.remove(timer);
         }
         let config = self.flows.settings.let_go(flow.settings);
         let connection = Connection::resume(&flow.connection, &config);
-        let deadline = connection.next_deadline().unwrap_or(Instant::NEVER);
+        // What resumes it comes now.
+        let deadline = look_at(now, &connection).min(now + REST_AFTER);
+        let tuple = flow.tuple;
         let open = self.flows.open.insert(OpenFlow {
-            tuple: flow.tuple,
+            tuple,
             link: flow.link,
             listener: flow.listener,
             timer: TimerId::NONE,
@@ -115,14 +98,26 @@ impl<D: Device, A: App> Worker<D, A> {
             self.flight.pass(flow.ring, from.pack(), open);
             flow.timer = self.wheel.insert(deadline, to.pack());
         }
-        self.flows.enter(to);
+        self.flows.replace(&tuple, from, to);
         Some(open)
     }
 
     /// Resumes all that rest.
-    pub(super) fn resume_all(&mut self) {
+    pub(super) fn resume_all(&mut self, now: Instant) {
         for number in 0..self.flows.resting.reach() {
-            self.resume(number);
+            self.resume(now, number);
         }
     }
+}
+
+/// When a connection is to be looked at: when something of it is due, or it may have come to rest.
+pub(super) fn look_at(now: Instant, connection: &Connection) -> Instant {
+    let silent_at = connection.silent_at();
+    let ask_at = if now < silent_at {
+        silent_at
+    } else {
+        now + REST_ASKED_AGAIN
+    };
+    let deadline = connection.next_deadline();
+    deadline.map_or(ask_at, |deadline| deadline.min(ask_at))
 }

@@ -17,7 +17,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// what no segment announces: its own time, or another connection that it waited for. Whether
     /// there is such a connection.
     pub fn wake(&mut self, now: Instant, tuple: &Tuple) -> bool {
-        let Some(FlowRef::Open(number)) = self.find(tuple) else {
+        let Some(FlowRef::Open(number)) = self.find(now, tuple) else {
             return false;
         };
         let Some(before) = self
@@ -48,7 +48,7 @@ impl<D: Device, A: App> Worker<D, A> {
         tuple: &Tuple,
         call: impl FnOnce(&mut A, &mut Socket<'_>, &mut A::Session) -> R,
     ) -> Option<R> {
-        let Some(FlowRef::Open(number)) = self.find(tuple) else {
+        let Some(FlowRef::Open(number)) = self.find(now, tuple) else {
             return None;
         };
         let (mut socket, session) = self.flows.socket(now, number, &mut self.pool)?;

@@ -23,7 +23,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 FlowRef::HalfOpen(number) => self.expire_half_open(now, number),
                 FlowRef::TimeWait(number) => self.expire_time_wait(now, number),
                 FlowRef::Resting(number) => {
-                    if let Some(number) = self.resume(number) {
+                    if let Some(number) = self.resume(now, number) {
                         self.expire_open(now, number);
                     }
                 }
@@ -37,7 +37,9 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         };
         let before = flow.connection.state();
-        let due = flow.connection.due(now);
+        let Some(due) = flow.connection.due(now) else {
+            return self.on_silence(now, number);
+        };
         flow.connection.on_deadline(now, &mut self.pool);
         if self.pool.is_scarce() && flow.connection.give_up_stalled(now, STALL_PATIENCE) {
             self.counters.stalled += 1;
@@ -45,9 +47,8 @@ impl<D: Device, A: App> Worker<D, A> {
         if flow.connection.is_retransmitting() {
             self.reconsider_link(number);
         }
-        if let Some(timer) = due {
-            self.note_timer(now, number, timer);
-        }
+        self.note_timer(now, number, due);
+        self.ask_again(now, number);
         self.serve(now, number, before);
     }
 

@@ -55,9 +55,14 @@ impl Connection {
     /// lately was. Never with BBR, whose model of the path is worth more, nor without SACK.
     #[must_use]
     pub fn rest(&self, now: Instant) -> Option<Resting> {
-        let lately = self.liveness.heard.max(self.liveness.spoke);
-        let rests = now.since(lately) >= REST_AFTER.duration() && self.is_at_rest();
+        let rests = now >= self.silent_at() && self.is_at_rest();
         rests.then(|| self.resting())?
+    }
+
+    /// When it has been silent for long enough to rest, if nothing comes until then.
+    #[must_use]
+    pub fn silent_at(&self) -> Instant {
+        self.liveness.heard.max(self.liveness.spoke) + REST_AFTER
     }
 
     /// Whether no event, segment, answer or timer but its keep-alive is to come.
