@@ -97,7 +97,7 @@ pub(crate) struct Sample {
     pub(crate) seconds: f64,
     /// Seconds of processor time that the whole machine took in a second.
     pub(crate) cpus: f64,
-    /// Bytes that the connections took outside of the client's process, which the server may share.
+    /// Bytes that the connections took in a server with a process of its own, and in the kernel.
     pub(crate) memory: f64,
     /// Where the server's XDP program ran, if it had one.
     pub(crate) xdp_mode: Option<&'static str>,
@@ -251,7 +251,7 @@ impl Bed {
         };
         let proxy = passer.start(&self.network.server, &passing)?;
         let xdp_mode = proxy.xdp_mode();
-        let watch = Watch::start();
+        let watch = Watch::start(None);
         let driver = Driver::new(*load, Some(Box::new(watch.clone())));
         let end = XdpEnd {
             echo: kernel.is_none().then_some(back),
@@ -276,7 +276,7 @@ impl Bed {
         serving: &Serving,
     ) -> anyhow::Result<Sample> {
         let xdp_mode = server.xdp_mode();
-        let sample = self.sample(client, load, serving);
+        let sample = self.sample(client, load, serving, server.pid());
         // Why a server has failed says more than what its client made of it.
         let sample = server.stop().and(sample)?;
         Ok(Sample { xdp_mode, ..sample })
@@ -297,8 +297,14 @@ impl Bed {
         }
     }
 
-    fn sample(&self, client: ClientKind, load: &Load, serving: &Serving) -> anyhow::Result<Sample> {
-        let watch = Watch::start();
+    fn sample(
+        &self,
+        client: ClientKind,
+        load: &Load,
+        serving: &Serving,
+        server: Option<u32>,
+    ) -> anyhow::Result<Sample> {
+        let watch = Watch::start(server);
         let endpoint = serving.endpoint();
         let tally = match client {
             ClientKind::Xdp => {
@@ -370,7 +376,7 @@ fn sample_of(tally: &Tally, load: &Load, watch: &Watch) -> Sample {
         bytes: tally.bytes(),
         seconds: load.span.as_secs_f64(),
         cpus: watch.cpus(),
-        memory: watch.memory_elsewhere(),
+        memory: watch.memory(),
         xdp_mode: None,
     }
 }

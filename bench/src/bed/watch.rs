@@ -10,7 +10,8 @@ use crate::load::Window;
 /// Ticks of /proc/stat in a second: USER_HZ, which is the same on every Linux of today.
 const TICKS: f64 = 100.0;
 
-/// How long memory may take to be given back; how long it must be still, and within what.
+/// How long the kernel's memory may take to be given back; how long it must be still, and within
+/// what.
 const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 const SETTLES_FOR: Duration = Duration::from_millis(50);
 const STILL: f64 = 1e6;
@@ -22,6 +23,8 @@ pub(crate) struct Watch(Arc<Mutex<Looks>>);
 
 #[derive(Debug, Default)]
 struct Looks {
+    /// The server, if it is a process of its own.
+    server: Option<u32>,
     cpu: [Cpu; 2],
     memory: [Memory; 2],
 }
@@ -33,27 +36,30 @@ struct Cpu {
     at: Option<Instant>,
 }
 
-/// Bytes that the machine has left, and that this process has.
+/// Bytes that a server has, page tables included, and the kernel has in objects. What the machine
+/// has left tells less: of what others have given back some comes late.
 #[derive(Debug, Clone, Copy, Default)]
 struct Memory {
-    available: f64,
-    own: f64,
+    server: f64,
+    kernel: f64,
 }
 
 impl Watch {
-    /// Before anything is opened, once what was there before has given its memory back.
-    pub(crate) fn start() -> Self {
-        let (begin, mut before) = (Instant::now(), Memory::now());
+    /// Before anything is opened, once what was there before has given its memory back. `server` is
+    /// the process whose memory counts, if any.
+    pub(crate) fn start(server: Option<u32>) -> Self {
+        let (begin, mut before) = (Instant::now(), Memory::of(server));
         while begin.elapsed() < SETTLES_WITHIN {
             std::thread::sleep(SETTLES_FOR);
-            let now = Memory::now();
-            if (now.available - before.available).abs() < STILL {
+            let now = Memory::of(server);
+            if (now.kernel - before.kernel).abs() < STILL {
                 break;
             }
             before = now;
         }
         let looks = Looks {
-            memory: [Memory::now(); 2],
+            server,
+            memory: [Memory::of(server); 2],
             ..Looks::default()
         };
         Self(Arc::new(Mutex::new(looks)))
@@ -71,12 +77,11 @@ impl Watch {
         })
     }
 
-    /// Bytes that the connections took outside of this process: in a server of its own, and in the
-    /// kernel.
-    pub(crate) fn memory_elsewhere(&self) -> f64 {
+    /// Bytes that the connections took in a server of its own, and in the kernel.
+    pub(crate) fn memory(&self) -> f64 {
         self.look(|looks| {
             let [before, after] = looks.memory;
-            (before.available - after.available) - (after.own - before.own)
+            after.server - before.server + after.kernel - before.kernel
         })
     }
 
@@ -87,7 +92,10 @@ impl Watch {
 
 impl Window for Watch {
     fn opens(&mut self) {
-        self.look(|looks| (looks.cpu[0], looks.memory[1]) = (Cpu::now(), Memory::now()));
+        self.look(|looks| {
+            looks.cpu[0] = Cpu::now();
+            looks.memory[1] = Memory::of(looks.server);
+        });
     }
 
     fn closes(&mut self) {
@@ -96,11 +104,13 @@ impl Window for Watch {
 }
 
 impl Memory {
-    fn now() -> Self {
+    fn of(server: Option<u32>) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let status = server.map(|pid| read(&format!("/proc/{pid}/status")));
+        let status = status.unwrap_or_default();
         Self {
-            available: kilobytes(&read("/proc/meminfo"), "MemAvailable:"),
-            own: kilobytes(&read("/proc/self/status"), "VmRSS:"),
+            server: kilobytes(&status, "VmRSS:") + kilobytes(&status, "VmPTE:"),
+            kernel: kilobytes(&read("/proc/meminfo"), "Slab:"),
         }
     }
 }
@@ -148,8 +158,8 @@ mod tests {
 
     #[test]
     fn kilobytes_are_found_by_name() {
-        let text = "MemTotal: 10 kB\nMemAvailable:   7 kB\n";
-        assert_eq!(kilobytes(text, "MemAvailable:"), 7_168.0);
+        let text = "MemTotal: 10 kB\nSlab:   7 kB\n";
+        assert_eq!(kilobytes(text, "Slab:"), 7_168.0);
         assert_eq!(kilobytes(text, "VmRSS:"), 0.0);
     }
 }

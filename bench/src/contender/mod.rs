@@ -175,6 +175,14 @@ impl Running {
         }
     }
 
+    /// Its process, if it is alone in one.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Process(server) => Some(server.pid()),
+            Self::Wirepath(_) | Self::Thread(_) | Self::Program(_) => None,
+        }
+    }
+
     /// Ends it.
     ///
     /// # Errors

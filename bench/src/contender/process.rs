@@ -109,6 +109,11 @@ impl ServerProcess {
         self.mode
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Has it end.
     ///
     /// # Errors

@@ -222,7 +222,7 @@ impl Driver {
         }
     }
 
-    /// Whether the measurement has just begun, so that all connections may have something to send.
+    /// Whether the measurement has just begun, so that any connection may have something to send.
     pub(crate) fn take_begin(&mut self) -> bool {
         std::mem::take(&mut self.begins)
     }

@@ -137,7 +137,12 @@ impl XdpClient {
     /// Sends the requests that are due.
     fn ask(&mut self, now: Instant) {
         if self.driver().take_begin() {
-            (0..self.tuples.len()).for_each(|connection| self.send(now, connection));
+            for connection in 0..self.tuples.len() {
+                // Others are left at rest.
+                if !self.driver().unsent(connection).is_empty() {
+                    self.send(now, connection);
+                }
+            }
         }
         while let Some(connection) = self.driver().next_due(now) {
             self.send(now, connection);

@@ -122,7 +122,7 @@ pub(super) fn ping(
         heard: now,
         lost: 0,
     };
-    let mut watch = Watch::start();
+    let mut watch = Watch::start(None);
     let cpus = pinger.run(&mut watch)?;
     Ok(Reflection {
         tally: pinger.tally,

@@ -13,7 +13,7 @@ use wirepath_wire::tuple::Tuple;
 use super::Worker;
 use super::egress::Envelope;
 use super::ingress::Arrival;
-use super::rest::look_at;
+use super::rest::first_look_at;
 use crate::app::App;
 use crate::flight::RingId;
 use crate::flows::{FlowRef, HalfOpenFlow, OpenFlow};
@@ -167,7 +167,7 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 
     pub(super) fn keep_open(&mut self, now: Instant, flow: OpenFlow<A::Session>) -> Option<u32> {
-        let deadline = look_at(now, &flow.connection);
+        let deadline = first_look_at(now, &flow.connection);
         let (tuple, listener) = (flow.tuple, flow.listener);
         let Ok(number) = self.flows.open.insert(flow) else {
             self.disown(&tuple);

@@ -76,8 +76,7 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         let config = self.flows.settings.let_go(flow.settings);
         let connection = Connection::resume(&flow.connection, &config);
-        // What resumes it comes now.
-        let deadline = look_at(now, &connection).min(now + REST_AFTER);
+        let deadline = first_look_at(now, &connection);
         let tuple = flow.tuple;
         let open = self.flows.open.insert(OpenFlow {
             tuple,
@@ -110,8 +109,13 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 }
 
+/// When a connection is to be looked at first, of which something comes now.
+pub(super) fn first_look_at(now: Instant, connection: &Connection) -> Instant {
+    look_at(now, connection).min(now + REST_AFTER)
+}
+
 /// When a connection is to be looked at: when something of it is due, or it may have come to rest.
-pub(super) fn look_at(now: Instant, connection: &Connection) -> Instant {
+fn look_at(now: Instant, connection: &Connection) -> Instant {
     let silent_at = connection.silent_at();
     let ask_at = if now < silent_at {
         silent_at

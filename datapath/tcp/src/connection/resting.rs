@@ -59,10 +59,12 @@ impl Connection {
         rests.then(|| self.resting())?
     }
 
-    /// When it has been silent for long enough to rest, if nothing comes until then.
+    /// When it has been silent for long enough to rest, if nothing comes until then: for an RTO at
+    /// least, after which cwnd begins anew in any case (RFC 5681 4.1).
     #[must_use]
     pub fn silent_at(&self) -> Instant {
-        self.liveness.heard.max(self.liveness.spoke) + REST_AFTER
+        let lately = self.liveness.heard.max(self.liveness.spoke);
+        lately + self.rtt.rto().duration().max(REST_AFTER.duration())
     }
 
     /// Whether no event, segment, answer or timer but its keep-alive is to come.

@@ -9,7 +9,7 @@ use crate::connection::{Connection, Info};
 use crate::limits::REST_AFTER;
 use crate::time::Millis;
 
-/// Two ends that have talked, and then were silent for two seconds.
+/// Two ends that have talked, and then were silent for three seconds.
 fn silent(config: Config) -> Pair {
     let mut pair = Pair::established(config, config);
     for len in [1, 20_000, 300] {
@@ -18,7 +18,7 @@ fn silent(config: Config) -> Pair {
         pair.server.send(&text(len));
         pair.run(50);
     }
-    pair.run(2_000);
+    pair.run(3_000);
     pair
 }
 
@@ -50,16 +50,20 @@ fn what_is_known_is_the_same_after_a_rest_but_for_the_rate() {
 }
 
 #[test]
-fn it_takes_a_second_of_silence() {
-    let mut pair = silent(Config::default());
-    pair.client.send(b"x");
-    let spoke = pair.now;
-    let rests = |pair: &Pair| pair.client.connection.rest(pair.now).is_some();
-    pair.run(900);
-    assert!(!rests(&pair));
-    pair.run(300);
-    assert!(pair.now >= spoke + REST_AFTER.duration());
-    assert!(rests(&pair));
+fn it_takes_a_silence_of_an_rto() {
+    for rto in [200, 2_000] {
+        let mut pair = silent(Config {
+            min_rto: Millis(rto),
+            ..Config::default()
+        });
+        pair.client.send(b"x");
+        let least = rto.max(REST_AFTER.0);
+        let rests = |pair: &Pair| pair.client.connection.rest(pair.now).is_some();
+        pair.run(u64::from(least) - 50);
+        assert!(!rests(&pair), "{rto}");
+        pair.run(200);
+        assert!(rests(&pair), "{rto}");
+    }
 }
 
 #[test]
