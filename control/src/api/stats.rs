@@ -27,7 +27,6 @@ pub struct Stats {
     /// Whole connections now.
     pub open: usize,
     /// Those of them on which nothing is under way, and which take less room.
-    #[serde(default)]
     pub resting: usize,
     /// Unfinished handshakes now.
     pub half_open: usize,
