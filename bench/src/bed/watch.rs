@@ -1,5 +1,5 @@
-//! What a measurement takes of the whole machine: what a contender moves to another core or into
-//! the kernel is its cost all the same.
+//! What a measurement takes: the time of all processors, as what a contender moves to another core
+//! or into the kernel is its cost all the same; and the memory of the server and the kernel.
 
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};

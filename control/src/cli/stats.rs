@@ -79,10 +79,11 @@ async fn ask(
 /// All of it, with rates when there was a time before.
 fn page(name: &str, stats: &Stats, (since, all): (Option<(f64, &Stats)>, bool)) -> String {
     let mut text = format!(
-        "{name}: {} open, {} half-open, {} in TIME-WAIT, {} of {} blocks, {} stalls\n",
+        "{name}: {} open, {} half-open, {} in TIME-WAIT, {} at rest, {} of {} blocks, {} stalls\n",
         stats.open,
         stats.half_open,
         stats.time_wait,
+        stats.resting,
         stats.blocks,
         stats.blocks_total,
         stats.stalls

@@ -130,6 +130,12 @@ pub enum StartError {
     /// A listener makes no sense.
     #[error("{0}")]
     Listener(String),
+    /// The interface has an address that the kernel does not use.
+    #[error(
+        "{0} cannot be used yet: `ip address` shows it as tentative, for a second or two, or as \
+         failed where another host has it"
+    )]
+    NotUsable(IpAddr),
     /// The kernel would not keep a port free.
     #[error("cannot reserve port {} of {}: {source}", endpoint.port(), endpoint.ip())]
     Reserve {

@@ -42,6 +42,7 @@ impl Reservation {
         match bound {
             Ok(socket) => Ok(Self { _socket: socket }),
             Err(Errno::ADDRINUSE) => Err(StartError::PortTaken(endpoint)),
+            Err(Errno::ADDRNOTAVAIL) => Err(StartError::NotUsable(endpoint.ip())),
             Err(source) => Err(StartError::Reserve {
                 endpoint,
                 source: source.into(),

@@ -54,6 +54,8 @@ counters! {
     retransmissions: "TCP segments sent again",
     opened: "Connections established",
     closed: "Connections ended, for whatever reason",
+    rested: "Times that a connection came to rest, and took less room",
+    rest_settings_full: "Times that one did not, as those at rest have too many kinds of settings",
     resets_in: "Connections ended by a reset of the peer",
     resets_out: "Resets sent",
     timed_out: "Connections ended because the peer did not answer",

@@ -4,6 +4,8 @@ use wirepath_tcp::config::Config;
 
 use crate::limits::RESTING_SETTINGS;
 
+const _: () = assert!(RESTING_SETTINGS <= 1 << u8::BITS);
+
 /// The settings of one connection. It is not `Clone`: to lose one is to keep the settings for ever.
 #[derive(Debug)]
 pub(crate) struct SettingsId(u8);

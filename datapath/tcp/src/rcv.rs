@@ -125,11 +125,19 @@ impl Rcv {
             irs: resting.irs,
             edge: resting.edge,
             read: nxt,
+            queue: ByteQueue::default(),
+            ranges: SeqRanges::default(),
+            newest: [nxt; SackBlocks::MAX],
+            duplicate: None,
             up: nxt,
+            fin: None,
             acked: nxt,
+            ack_due: AckDue::No,
+            quick_acks: resting.quick_acks,
             full_segment: resting.full_segment,
             limit: resting.limit,
-            ..Self::new(resting.most, resting.quick_acks)
+            most: resting.most,
+            tuned: (Instant::NEVER, nxt),
         }
     }
 

@@ -126,7 +126,8 @@ impl RttEstimator {
             last: (rounded(srtt), srtt, rttvar),
             min_rtt,
             rto: Rto::initial(config).set(rto),
-            ..Self::new(config)
+            timed: SeqNum::default(),
+            timed_at: Instant::NEVER,
         }
     }
 

@@ -114,14 +114,18 @@ impl Snd {
         Self {
             una,
             nxt: una,
-            up: una,
             wnd: resting.wnd,
             wl1: resting.wl1,
             wl2: resting.wl2,
+            iss: resting.iss,
             max_wnd: resting.max_wnd,
             acked: resting.acked,
+            up: una,
+            queue: ByteQueue::default(),
+            queued: 0,
+            fin: Fin::None,
             syn_acked: true,
-            ..Self::new(resting.iss)
+            blocked: false,
         }
     }
 

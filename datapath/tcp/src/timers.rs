@@ -84,6 +84,12 @@ impl Timers {
         self.deadline(timer) != Instant::NEVER
     }
 
+    /// Whether none is armed but perhaps this one.
+    pub(crate) fn is_none_but(&self, timer: Timer) -> bool {
+        let mut others = Timer::ALL.into_iter().filter(|&other| other != timer);
+        !others.any(|other| self.is_armed(other))
+    }
+
     pub(crate) fn deadline(&self, timer: Timer) -> Instant {
         self.0[timer as usize]
     }

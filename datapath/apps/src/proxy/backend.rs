@@ -89,8 +89,12 @@ impl Backend {
 
     /// Whether it may be given connections, were there room.
     pub(super) fn is_usable(&self, now: Instant) -> bool {
-        let wanted = self.settings.admin == Admin::Ready && self.settings.weight > 0;
-        wanted && self.health.up && now >= self.ejected_until
+        self.is_wanted() && now >= self.ejected_until
+    }
+
+    /// The same, but for what attempts have said.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.settings.admin == Admin::Ready && self.settings.weight > 0 && self.health.up
     }
 
     pub(super) const fn has_room(&self) -> bool {
@@ -116,18 +120,14 @@ impl Backend {
     }
 
     /// It has not answered as it should.
-    pub(super) const fn fail(&mut self, failure: Failure) {
+    pub(super) fn fail(&mut self, now: Instant, failure: Failure, ejection: &Ejection) {
         let count = match failure {
             Failure::Refused => &mut self.tally.refused,
             Failure::TimedOut => &mut self.tally.timed_out,
             Failure::Other => &mut self.tally.failed,
         };
         *count += 1;
-        self.failures = self.failures.saturating_add(1);
-    }
-
-    /// Leaves it out for a while if it has failed too often.
-    pub(super) fn eject_if_due(&mut self, now: Instant, ejection: &Ejection) {
+        self.failures += 1;
         // Attempts that had begun before say nothing new.
         if ejection.failures == 0 || self.failures < ejection.failures || now < self.ejected_until {
             return;
@@ -202,8 +202,7 @@ mod tests {
     /// Whether it is left out once more by a failure.
     fn is_ejected_by(backend: &mut Backend, now: Instant, failure: Failure) -> bool {
         let before = backend.tally.ejected;
-        backend.fail(failure);
-        backend.eject_if_due(now, &EJECTION);
+        backend.fail(now, failure, &EJECTION);
         backend.tally.ejected > before
     }
 

@@ -8,7 +8,7 @@ use super::header::Ends;
 use super::report::Cause;
 use super::settings::PoolId;
 
-/// Backends that one client may be tried at.
+/// Attempts for one client at most.
 pub(super) const TRIES: usize = 8;
 
 /// Which side of a pair.
@@ -34,7 +34,7 @@ pub(super) struct Pair {
     pub(super) ends: Ends,
     /// The backend where a place is held for it.
     pub(super) backend: Option<Endpoint>,
-    /// Backends that were tried in vain, the last one last.
+    /// Where it was tried in vain, the last time last.
     pub(super) tried: [Option<Endpoint>; TRIES],
     /// Whether the pool counts it among its clients.
     pub(super) admitted: bool,

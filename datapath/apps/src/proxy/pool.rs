@@ -151,8 +151,16 @@ impl Pool {
 
     /// Whether some backend has room for another client.
     pub(super) fn has_room(&self, now: Instant) -> bool {
+        let usable = self.usable(now);
         let mut backends = self.backends.iter();
-        backends.any(|backend| backend.is_usable(now) && backend.has_room())
+        backends.any(|backend| usable(backend) && backend.has_room())
+    }
+
+    /// Which backends may be given connections, were there room. Where all of them are ejected, one
+    /// that may answer is better than none.
+    fn usable(&self, now: Instant) -> impl Fn(&Backend) -> bool + use<> {
+        let all_ejected = !self.backends.iter().any(|it| it.is_usable(now));
+        move |backend| backend.is_usable(now) || all_ejected && backend.is_wanted()
     }
 
     /// Whether the backend there gets no connections, and those it has are reset.
@@ -168,19 +176,20 @@ impl Pool {
         source: IpAddr,
         tried: &[Option<Endpoint>],
     ) -> Place {
+        let is_usable = self.usable(now);
         let backends = &self.backends;
+        let usable = |at: usize| is_usable(&backends[at]);
         let untried = |at: usize| !tried.contains(&Some(backends[at].settings.endpoint));
-        let usable = |at: usize| backends[at].is_usable(now);
         let all_tried = !(0..backends.len()).any(|at| usable(at) && untried(at));
-        let usable = |at: usize| usable(at) && (all_tried || untried(at));
+        let meant = |at: usize| usable(at) && (all_tried || untried(at));
         let slow_start = self.settings.slow_start;
         let share = |at: usize| backends[at].share(now, slow_start);
-        let open = |at: usize| usable(at) && backends[at].has_room();
+        let open = |at: usize| meant(at) && backends[at].has_room();
         if let Some(at) = self.chooser.choose(backends, source, open, share) {
             self.backends[at].held += 1;
             return Place::At(self.backends[at].settings.endpoint);
         }
-        let is_full = (0..backends.len()).any(usable);
+        let is_full = (0..backends.len()).any(meant);
         if is_full { Place::Full } else { Place::Nowhere }
     }
 
@@ -194,14 +203,8 @@ impl Pool {
 
     pub(super) fn fail(&mut self, now: Instant, endpoint: Endpoint, failure: Failure) {
         let ejection = self.settings.ejection;
-        let mut others = self.backends.iter();
-        let is_last = !others.any(|it| it.settings.endpoint != endpoint && it.is_usable(now));
         if let Some(backend) = self.backend(endpoint) {
-            backend.fail(failure);
-            // One that may answer is better than none.
-            if !is_last {
-                backend.eject_if_due(now, &ejection);
-            }
+            backend.fail(now, failure, &ejection);
         }
     }
 

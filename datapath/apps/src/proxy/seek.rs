@@ -7,7 +7,7 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::backend::Failure;
 use super::header::{self, Greeting};
-use super::pair::{Pair, Stage};
+use super::pair::{Pair, Stage, TRIES};
 use super::pool::Place;
 use super::report::Cause;
 use super::settings::{PoolId, Refusal};
@@ -162,12 +162,14 @@ impl Proxy {
         if is_refused {
             return self.give_back(now, pool_id, endpoint);
         }
-        if tries <= usize::from(pool.settings.retries) {
+        // Its own place is free for it.
+        pool.give_back(endpoint);
+        if tries <= usize::from(pool.settings.retries).min(TRIES - 1) {
             self.seek(now, id);
         } else {
             self.refuse(id, Cause::NoBackend);
         }
-        self.give_back(now, pool_id, endpoint);
+        self.serve_queue(now, pool_id);
     }
 
     /// A place at a backend is free again.

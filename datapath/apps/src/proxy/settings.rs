@@ -28,9 +28,10 @@ pub struct PoolSettings {
     pub tcp: Config,
     /// How long a client waits for a backend, all attempts and the queue included.
     pub connect_timeout: Duration,
-    /// How long one attempt may take, before another backend is tried.
+    /// How long one attempt may take.
     pub attempt_timeout: Duration,
-    /// How many other backends are tried, before any text has gone to one.
+    /// How many attempts may follow the first, up to 7, before any text has gone to a backend: at
+    /// others, or where there is none at the same again.
     pub retries: u8,
     /// How long neither side may send before both are reset; zero for ever.
     pub idle_timeout: Duration,

@@ -197,7 +197,7 @@ fn the_only_backend_is_tried_again_as_often_as_another_would_be() {
 }
 
 #[test]
-fn the_last_backend_is_not_left_out_until_another_is_back() {
+fn where_all_are_ejected_none_is_left_out() {
     let ejection = Ejection {
         failures: 1,
         first: Duration::from_secs(1),
@@ -218,20 +218,36 @@ fn the_last_backend_is_not_left_out_until_another_is_back() {
         let last = lab.asked_one();
         assert_eq!(last.tuple.remote, at(1));
         lab.refuse(&last);
-        assert_eq!(lab.backend(1).standing, Standing::Up);
+        assert_eq!(lab.backend(1).standing, Standing::Ejected);
     }
 
-    lab.pass(1_000);
-    assert_eq!(lab.backend(0).standing, Standing::Up);
-    let _client = lab.client(4_001);
-    let mut asked = lab.asked_one();
-    while asked.tuple.remote == at(0) {
-        lab.accept(&mut asked);
-        let _client = lab.client(4_002);
-        asked = lab.asked_one();
+    let mut asked = Vec::new();
+    for port in 4_001..=4_002 {
+        let _client = lab.client(port);
+        let mut server = lab.asked_one();
+        asked.push(server.tuple.remote);
+        lab.accept(&mut server);
     }
-    lab.refuse(&asked);
-    assert_eq!(lab.backend(1).standing, Standing::Ejected);
+    asked.sort();
+    assert_eq!(asked, [at(0), at(1)], "both are asked again");
+    assert_eq!(lab.backend(0).tally.ejected, 1);
+}
+
+#[test]
+fn who_is_tried_again_has_the_place_of_its_first_attempt() {
+    let settings = PoolSettings {
+        queue: 0,
+        ..pool(&[backend(0, 1)])
+    };
+    let mut lab = Lab::new(settings, PORTS);
+    let mut client = lab.client(4_000);
+    let first = lab.asked_one();
+    lab.refuse(&first);
+    let mut again = lab.asked_one();
+    lab.accept(&mut again);
+    lab.send(&mut again, b"here");
+    lab.hear(&mut client);
+    assert_eq!(client.text, b"here");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Connections that rest take less room; nobody else can tell.
 
-use wirepath_stack::limits::Capacity;
+use wirepath_stack::limits::{CLOSED_PER_TURN, Capacity};
 use wirepath_tcp::config::{Config, KeepAlive};
 use wirepath_tcp::state::State;
 use wirepath_tcp::time::Millis;
@@ -67,6 +67,41 @@ fn one_at_rest_takes_a_reset_and_a_fin_and_is_drained() {
     let fin = lab.one();
     assert_eq!(fin.tuple, tuple(3).reversed());
     assert!(fin.header.flags.contains(Flags::FIN));
+}
+
+#[test]
+fn a_drain_closes_all_but_not_all_in_one_turn() {
+    let all = CLOSED_PER_TURN + 500;
+    let capacity = Capacity {
+        connections: all,
+        // Each FIN in flight is written down in one.
+        blocks: 2 * all,
+        ..small()
+    };
+    let mut lab = Lab::with_capacity(Config::default(), capacity);
+    for port in 1..=all as u16 {
+        lab.open(&tuple(port));
+        if port == 600 {
+            lab.pass(3_000);
+        }
+    }
+    let holdings = lab.worker.holdings();
+    assert_eq!((holdings.open, holdings.resting), (all, 600));
+
+    lab.worker.drain(lab.now);
+    let mut closed = 0;
+    for turn in 0..1_000 {
+        lab.turn();
+        let sent = lab.sent();
+        closed += sent.len();
+        assert!(sent.iter().all(|it| it.header.flags.contains(Flags::FIN)));
+        assert!(turn > 0 || closed < all);
+        if !lab.worker.has_work() {
+            break;
+        }
+    }
+    assert_eq!(closed, all);
+    assert_eq!(lab.worker.holdings().resting, 0);
 }
 
 #[test]

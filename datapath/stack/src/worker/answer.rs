@@ -96,12 +96,17 @@ impl<D: Device, A: App> Worker<D, A> {
     /// An error about a segment of ours: RFC 9293 3.9.2.2 (MUST-54). What is half-open or over has
     /// nobody to tell.
     fn on_report(&mut self, now: Instant, report: &Report, raw: Raw<'_>) {
-        let found = self.find(now, &report.quote.tuple);
+        let found = self.flows.find(&report.quote.tuple);
         if found.is_none() && self.hand_over(&report.quote.tuple, raw) {
             return;
         }
         let flow = match found {
             Some(FlowRef::Open(number)) => self.flows.open.get_mut(number).zip(Some(number)),
+            Some(FlowRef::Resting(_)) => {
+                // It has nothing in flight.
+                self.counters.icmp_ignored += 1;
+                return;
+            }
             _ => None,
         };
         let Some((flow, number)) = flow else {

@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod cookie;
+mod drain;
 mod egress;
 mod fast_open;
 mod ingress;
@@ -49,6 +50,7 @@ use crate::listeners::{Listener, ListenerId, Listeners, Tally};
 use crate::ports::SourcePorts;
 use crate::tap::Taps;
 use crate::wheel::Wheel;
+use drain::Drain;
 use egress::Port;
 use ingress::Arrival;
 use together::Together;
@@ -121,8 +123,8 @@ pub struct Worker<D: Device, A: App> {
     turn_at: Instant,
     /// Consecutive turns in which timers waited for what has arrived.
     turns_without_timers: u32,
-    /// All connections are being closed: what comes is for nobody.
-    draining: bool,
+    /// While all connections are being closed; what comes then is for nobody.
+    drain: Option<Drain>,
 }
 
 /// What may be done only so often in a millisecond.
@@ -179,7 +181,7 @@ impl<D: Device, A: App> Worker<D, A> {
             flight: Flight::new(),
             turn_at: Instant::ZERO,
             turns_without_timers: 0,
-            draining: false,
+            drain: None,
             config,
         }
     }
@@ -238,37 +240,6 @@ impl<D: Device, A: App> Worker<D, A> {
         }
     }
 
-    /// Stops accepting, and closes every connection with a FIN after what is queued, but for pairs,
-    /// which go on until they end. What peers of others say meanwhile is thrown away: a reset for
-    /// it would overtake the FIN (RFC 9293 3.6).
-    pub fn drain(&mut self, now: Instant) {
-        self.listeners.clear();
-        self.draining = true;
-        for number in self.open_numbers(now) {
-            self.show_unread(now, number);
-            // What one of a pair has said is still to reach the other.
-            let flow = self.flows.open.get_mut(number);
-            let Some(flow) = flow.filter(|flow| flow.partner.is_none()) else {
-                continue;
-            };
-            let before = flow.connection.state();
-            flow.connection.shutdown();
-            self.serve(now, number, before);
-        }
-    }
-
-    /// Resets every connection that is left.
-    pub fn abort_all(&mut self, now: Instant) {
-        for number in self.open_numbers(now) {
-            let Some(flow) = self.flows.open.get_mut(number) else {
-                continue;
-            };
-            let before = flow.connection.state();
-            flow.connection.abort();
-            self.serve(now, number, before);
-        }
-    }
-
     /// One turn at `now`: receive, process, expire, emit, and enter the kernel once.
     ///
     /// # Errors
@@ -298,6 +269,7 @@ impl<D: Device, A: App> Worker<D, A> {
             progress.fired = self.expire(now);
         }
         self.grant_requests(now);
+        self.close_some(now);
         progress
     }
 
@@ -333,7 +305,8 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Whether something waits for the next turn that neither a frame nor a timer announces.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || self.is_stalled() || self.app.has_requests()
+        let has_requests = self.app.has_requests() || self.has_to_close();
+        !self.dirty.is_empty() || self.is_stalled() || has_requests
     }
 
     /// Whether a transmit ring has no room: until it has, looking again is of no use.
@@ -403,15 +376,5 @@ impl<D: Device, A: App> Worker<D, A> {
     /// What the link carries back to the peer of a segment.
     fn path_to(&self, arrival: &Arrival) -> Path {
         self.ports[usize::from(arrival.link.device)].path(&arrival.tuple)
-    }
-
-    /// The numbers of all that are open, of which none rests any more.
-    fn open_numbers(&mut self, now: Instant) -> Vec<u32> {
-        self.resume_all(now);
-        self.flows
-            .open
-            .iter_from(0)
-            .map(|(number, _)| number)
-            .collect()
     }
 }

@@ -39,7 +39,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 if partner == Some(None) {
                     return;
                 }
-                if self.draining {
+                if self.drain.is_some() {
                     return self.app.on_open_failed(now, session, OpenError::Full);
                 }
                 match self.try_connect(now, to, config, &mut session) {

@@ -23,27 +23,37 @@ impl<D: Device, A: App> Worker<D, A> {
 
     /// An open flow may have been silent for long enough to rest; if not, that is asked again.
     pub(super) fn on_silence(&mut self, now: Instant, number: u32) {
-        if self.rest(now, number).is_none() {
-            self.ask_again(now, number);
+        if self.rest(now, number).is_some() {
+            return;
         }
-    }
-
-    /// Looks at an open flow again when its connection's time comes, or that to rest.
-    pub(super) fn ask_again(&mut self, now: Instant, number: u32) {
         if let Some(flow) = self.flows.open.get(number) {
-            let deadline = look_at(now, &flow.connection);
-            self.wheel.bring_forward(flow.timer, deadline);
+            let next = flow.connection.next_deadline().unwrap_or(Instant::NEVER);
+            let ask_at = ask_at(now, flow).unwrap_or(Instant::NEVER);
+            self.wheel.reschedule(flow.timer, next.min(ask_at));
         }
     }
 
-    /// Keeps only what must be known of an open flow, if it is alone and nothing is under way.
+    /// Asks an open flow of which something is due now whether it rests, a moment later.
+    pub(super) fn ask_soon(&mut self, now: Instant, number: u32) {
+        if let Some(flow) = self.flows.open.get(number) {
+            let deadline = first_look_at(now, &flow.connection);
+            self.wheel.reschedule(flow.timer, deadline);
+        }
+    }
+
+    /// Keeps only what must be known of an open flow, if it is alone and nothing is under way;
+    /// `None` if not.
     fn rest(&mut self, now: Instant, number: u32) -> Option<()> {
         let flow = self.flows.open.get(number)?;
-        if flow.dirty || flow.early || flow.partner.is_some() {
+        let is_busy = flow.dirty || flow.early || flow.partner.is_some();
+        if is_busy || self.drain.is_some() {
             return None;
         }
         let connection = flow.connection.rest(now)?;
-        let settings = self.flows.settings.keep(flow.connection.config())?;
+        let Some(settings) = self.flows.settings.keep(flow.connection.config()) else {
+            self.counters.rest_settings_full += 1;
+            return None;
+        };
         let flow = self.flows.open.remove(number)?;
         self.wheel.remove(flow.timer);
         let (tuple, deadline) = (flow.tuple, connection.deadline());
@@ -65,6 +75,7 @@ impl<D: Device, A: App> Worker<D, A> {
             flow.timer = deadline.map(|deadline| self.wheel.insert(deadline, to.pack()));
         }
         self.flows.replace(&tuple, FlowRef::Open(number), to);
+        self.counters.rested += 1;
         Some(())
     }
 
@@ -98,30 +109,28 @@ impl<D: Device, A: App> Worker<D, A> {
             flow.timer = self.wheel.insert(deadline, to.pack());
         }
         self.flows.replace(&tuple, from, to);
+        if let Some(drain) = &mut self.drain {
+            drain.add(open);
+        }
         Some(open)
     }
-
-    /// Resumes all that rest.
-    pub(super) fn resume_all(&mut self, now: Instant) {
-        for number in 0..self.flows.resting.reach() {
-            self.resume(now, number);
-        }
-    }
 }
 
-/// When a connection is to be looked at first, of which something comes now.
+/// When a connection is to be looked at first, of which something comes now: when something of it
+/// is due, or it may have come to rest.
 pub(super) fn first_look_at(now: Instant, connection: &Connection) -> Instant {
-    look_at(now, connection).min(now + REST_AFTER)
+    let soon = now + REST_AFTER;
+    let next = connection.next_deadline();
+    next.map_or(soon, |next| next.min(soon))
 }
 
-/// When a connection is to be looked at: when something of it is due, or it may have come to rest.
-fn look_at(now: Instant, connection: &Connection) -> Instant {
-    let silent_at = connection.silent_at();
-    let ask_at = if now < silent_at {
+/// When a flow that does not rest is to be asked again; `None` for one that never does.
+fn ask_at<S>(now: Instant, flow: &OpenFlow<S>) -> Option<Instant> {
+    let silent_at = flow.connection.silent_at();
+    let may_rest = flow.partner.is_none() && flow.connection.may_rest();
+    may_rest.then_some(if now < silent_at {
         silent_at
     } else {
         now + REST_ASKED_AGAIN
-    };
-    let deadline = connection.next_deadline();
-    deadline.map_or(ask_at, |deadline| deadline.min(ask_at))
+    })
 }

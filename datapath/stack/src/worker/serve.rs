@@ -125,7 +125,7 @@ impl<D: Device, A: App> Worker<D, A> {
                 self.app.on_urgent(&mut socket, session);
             }
         }
-        let drains = self.draining && socket.partner.is_none();
+        let drains = self.drain.is_some() && socket.partner.is_none();
         let is_for_nobody = drains || socket.connection.state() == State::Closed;
         let used = if is_for_nobody {
             text.len()
@@ -154,7 +154,7 @@ impl<D: Device, A: App> Worker<D, A> {
             };
             socket.shows = true;
             let text = &self.chunk[..len];
-            let used = if self.draining && socket.partner.is_none() {
+            let used = if self.drain.is_some() && socket.partner.is_none() {
                 len
             } else {
                 self.app.on_text(&mut socket, session, text)

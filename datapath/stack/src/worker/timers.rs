@@ -48,7 +48,7 @@ impl<D: Device, A: App> Worker<D, A> {
             self.reconsider_link(number);
         }
         self.note_timer(now, number, due);
-        self.ask_again(now, number);
+        self.ask_soon(now, number);
         self.serve(now, number, before);
     }
 

@@ -102,14 +102,17 @@ impl<'a> FlowView<'a> {
     /// All there is to say of it.
     #[must_use]
     pub fn info(&self) -> FlowInfo {
-        let deadline = match self.known {
-            Known::Until(deadline) => Some(deadline),
-            Known::Whole(_) | Known::Resting(..) => None,
+        let (info, deadline) = match self.known {
+            Known::Whole(connection) => (Some(connection.info()), None),
+            Known::Resting(resting, config) => {
+                (Some(Connection::resume(resting, config).info()), None)
+            }
+            Known::Until(deadline) => (None, Some(deadline)),
         };
         FlowInfo {
             tuple: *self.tuple,
             state: self.state,
-            info: self.connection().map(|connection| connection.info()),
+            info,
             deadline,
         }
     }

@@ -32,6 +32,13 @@ pub(crate) struct Cubic {
     epoch: Instant,
 }
 
+/// What the path bore when cwnd was last reduced.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    w_max: f32,
+    prior: f32,
+}
+
 impl Cubic {
     pub(super) fn new(window: Window) -> Self {
         Self {
@@ -45,6 +52,16 @@ impl Cubic {
             credit: 0.0,
             epoch: Instant::NEVER,
         }
+    }
+
+    pub(super) const fn reached(&self) -> Reached {
+        let (w_max, prior) = (self.w_max, self.prior);
+        Reached { w_max, prior }
+    }
+
+    pub(super) const fn resume(&mut self, reached: Reached) {
+        (self.w_max, self.prior) = (reached.w_max, reached.prior);
+        self.w_max_before = reached.w_max;
     }
 
     pub(super) const fn window_mut(&mut self) -> &mut Window {

@@ -34,6 +34,14 @@ impl Dctcp {
         }
     }
 
+    pub(super) const fn alpha(&self) -> f32 {
+        self.alpha
+    }
+
+    pub(super) const fn resume(&mut self, alpha: f32) {
+        self.alpha = alpha;
+    }
+
     pub(super) const fn window(&self) -> &Window {
         self.reno.window()
     }

@@ -16,11 +16,11 @@ use crate::config::{Config, CongestionControl};
 use crate::recovery::RateSample;
 use crate::time::Instant;
 use bbr::Bbr;
-use cubic::Cubic;
+use cubic::{Cubic, Reached};
 use dctcp::Dctcp;
 use new_reno::NewReno;
 use vegas::Vegas;
-pub(crate) use window::Window;
+use window::Window;
 
 /// What one ACK said, for congestion control.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ macro_rules! each {
 }
 
 /// The congestion control of one connection. A new algorithm is one file and one line here, one in
-/// `each` and one in `new`.
+/// `each` and one in `with`.
 #[derive(Debug)]
 pub(crate) enum Congestion {
     NewReno(NewReno),
@@ -89,6 +89,22 @@ pub(crate) enum Congestion {
     Dctcp(Dctcp),
     Vegas(Vegas),
     Bbr(Bbr),
+}
+
+/// What is kept of it while nothing is under way.
+#[derive(Debug)]
+pub(crate) struct RestingCongestion {
+    window: Window,
+    learned: Learned,
+}
+
+/// What an algorithm knows of the path beside the window, and does not forget in a pause.
+#[derive(Debug, Clone, Copy)]
+enum Learned {
+    Nothing,
+    Cubic(Reached),
+    /// DCTCP.Alpha.
+    Alpha(f32),
 }
 
 impl Congestion {
@@ -101,8 +117,7 @@ impl Congestion {
         )
     }
 
-    /// What goes on from the window of another.
-    pub(crate) fn with(config: &Config, sack: bool, window: Window) -> Self {
+    fn with(config: &Config, sack: bool, window: Window) -> Self {
         match choice(config, sack) {
             CongestionControl::NewReno => Self::NewReno(NewReno::new(window)),
             CongestionControl::Cubic => Self::Cubic(Cubic::new(window)),
@@ -117,9 +132,26 @@ impl Congestion {
         *self = Self::with(config, sack, *self.window());
     }
 
-    /// What is to be kept of it through a pause; `None` where that is all.
-    pub(crate) fn rest(&self) -> Option<Window> {
-        (!matches!(self, Self::Bbr(_))).then_some(*self.window())
+    /// What a pause leaves of it; `None` where that would be too little.
+    pub(crate) fn rest(&self) -> Option<RestingCongestion> {
+        let learned = match self {
+            Self::Bbr(_) => return None,
+            Self::NewReno(_) | Self::Vegas(_) => Learned::Nothing,
+            Self::Cubic(cubic) => Learned::Cubic(cubic.reached()),
+            Self::Dctcp(dctcp) => Learned::Alpha(dctcp.alpha()),
+        };
+        let window = *self.window();
+        Some(RestingCongestion { window, learned })
+    }
+
+    pub(crate) fn resume(config: &Config, sack: bool, resting: &RestingCongestion) -> Self {
+        let mut congestion = Self::with(config, sack, resting.window);
+        match (&mut congestion, resting.learned) {
+            (Self::Cubic(cubic), Learned::Cubic(reached)) => cubic.resume(reached),
+            (Self::Dctcp(dctcp), Learned::Alpha(alpha)) => dctcp.resume(alpha),
+            _ => {}
+        }
+        congestion
     }
 
     /// Segments are of another size from now on, in bytes.

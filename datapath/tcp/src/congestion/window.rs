@@ -9,7 +9,7 @@ const CWND_MAX: u32 = 1 << 30;
 
 /// The congestion window, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
+pub(super) struct Window {
     pub(super) smss: u32,
     pub(super) cwnd: u32,
     pub(super) ssthresh: u32,

@@ -3,9 +3,9 @@
 use super::cwnd_use::CwndUse;
 use super::ecn::EcnState;
 use super::pacing::Pacer;
-use super::{CloseReason, Connection, Counts, Liveness, Pending};
+use super::{CloseReason, Connection, Counts, Liveness, Pending, SoftError};
 use crate::config::Config;
-use crate::congestion::{Congestion, Window};
+use crate::congestion::{Congestion, RestingCongestion};
 use crate::limits::REST_AFTER;
 use crate::negotiated::Negotiated;
 use crate::path_mtu::PathMtu;
@@ -19,9 +19,9 @@ use crate::timers::{Timer, Timers};
 
 /// What [`Connection::rest`] keeps. Its settings are to be kept beside it: many have the same.
 ///
-/// The state machine forgets nothing. Of what was learned of the path it keeps cwnd and ssthresh,
-/// the round-trip times and the reordering; where cubic growth stood, or a rate of delivery, says
-/// little after a pause (RFC 5681 4.1, RFC 9438 5.8).
+/// The state machine forgets nothing. Of what was learned of the path it keeps what congestion
+/// control goes by after an idle time, the round-trip times and the reordering; a rate of delivery,
+/// or what could be undone, says nothing after a pause.
 #[derive(Debug)]
 pub struct Resting {
     passive: bool,
@@ -29,7 +29,7 @@ pub struct Resting {
     snd: RestingSnd,
     rcv: RestingRcv,
     rtt: RestingRtt,
-    window: Window,
+    congestion: RestingCongestion,
     ecn: EcnState,
     negotiated: Negotiated,
     path: PathMtu,
@@ -37,6 +37,7 @@ pub struct Resting {
     spoke: Instant,
     challenged: Instant,
     keep_alive: Instant,
+    soft_error: Option<SoftError>,
     counts: Counts,
 }
 
@@ -55,8 +56,16 @@ impl Connection {
     /// lately was. Never with BBR, whose model of the path is worth more, nor without SACK.
     #[must_use]
     pub fn rest(&self, now: Instant) -> Option<Resting> {
-        let rests = now >= self.silent_at() && self.is_at_rest();
-        rests.then(|| self.resting())?
+        if now < self.silent_at() {
+            return None;
+        }
+        self.resting()
+    }
+
+    /// Whether it rests at all, should it be silent.
+    #[must_use]
+    pub fn may_rest(&self) -> bool {
+        self.recovery.reordering().is_some() && self.congestion.rest().is_some()
     }
 
     /// When it has been silent for long enough to rest, if nothing comes until then: for an RTO at
@@ -67,42 +76,43 @@ impl Connection {
         lately + self.rtt.rto().duration().max(REST_AFTER.duration())
     }
 
-    /// Whether no event, segment, answer or timer but its keep-alive is to come.
-    pub(super) fn is_at_rest(&self) -> bool {
+    /// What it becomes if no event, segment, answer or timer but its keep-alive is to come.
+    pub(super) fn resting(&self) -> Option<Resting> {
         let Liveness {
+            heard,
+            spoke,
+            challenged,
             unanswered,
             stalled,
             probes,
             retries,
-            ..
         } = self.liveness;
-        let keep_alive = self.timers.deadline(Timer::KeepAlive);
-        self.state == State::Established
+        let is_at_rest = self.state == State::Established
             && self.pending.is_empty()
-            && self.timers.earliest() == keep_alive
+            && self.timers.is_none_but(Timer::KeepAlive)
             && self.recovery.is_at_rest()
             && (unanswered, stalled) == (Instant::NEVER, Instant::NEVER)
             && (probes, retries) == (0, 0)
             && self.resent_ts.is_none()
-            && self.soft_error.is_none()
-            && !self.ecn.has_marks()
-    }
-
-    pub(super) fn resting(&self) -> Option<Resting> {
+            && !self.ecn.owes_before_change();
+        if !is_at_rest {
+            return None;
+        }
         Some(Resting {
             passive: self.passive,
             reordering: self.recovery.reordering()?,
             snd: self.snd.rest()?,
             rcv: self.rcv.rest()?,
             rtt: self.rtt.rest()?,
-            window: self.congestion.rest()?,
+            congestion: self.congestion.rest()?,
             ecn: self.ecn,
             negotiated: self.negotiated,
             path: self.path,
-            heard: self.liveness.heard,
-            spoke: self.liveness.spoke,
-            challenged: self.liveness.challenged,
+            heard,
+            spoke,
+            challenged,
             keep_alive: self.timers.deadline(Timer::KeepAlive),
+            soft_error: self.soft_error,
             counts: self.counts,
         })
     }
@@ -123,7 +133,7 @@ impl Connection {
             rcv: Rcv::resume(&resting.rcv),
             rtt: RttEstimator::resume(config, &resting.rtt),
             recovery: Recovery::resume(una, config.recovery, resting.reordering),
-            congestion: Congestion::with(config, sack, resting.window),
+            congestion: Congestion::resume(config, sack, &resting.congestion),
             ecn: resting.ecn,
             cwnd_use: CwndUse::new(una),
             pacer: Pacer::default(),
@@ -131,7 +141,7 @@ impl Connection {
             negotiated: resting.negotiated,
             path: resting.path,
             resent_ts: None,
-            soft_error: None,
+            soft_error: resting.soft_error,
             liveness: Liveness {
                 heard: resting.heard,
                 spoke: resting.spoke,

@@ -139,8 +139,7 @@ impl End {
 
     /// It rests, if it may but for the time that has passed, and goes on at once. Whether it did.
     pub(super) fn rest(&mut self) -> bool {
-        let rests = self.connection.is_at_rest();
-        let resting = rests.then(|| self.connection.resting()).flatten();
+        let resting = self.connection.resting();
         if let Some(resting) = &resting {
             let config = *self.connection.config();
             self.connection = Connection::resume(resting, &config);

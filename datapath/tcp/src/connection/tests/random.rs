@@ -256,7 +256,7 @@ fn a_segment_that_is_predicted_leaves_what_the_steps_would_leave() {
 }
 
 #[test]
-fn who_rests_before_every_segment_hears_and_says_the_same() {
+fn who_rests_before_every_segment_loses_nothing() {
     let rests = |end: &mut End| end.rests = true;
     let mut rested = 0;
     for seed in 0..SEEDS {
