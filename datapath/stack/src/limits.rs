@@ -72,7 +72,7 @@ pub const PORT_TRIES: u32 = 8_192;
 /// Source ports of active opens where nothing else is said: as Linux has them.
 pub const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
-/// Connections that are closed in one turn when all are.
+/// Connections that are closed or reset in one turn when all are.
 pub const CLOSED_PER_TURN: usize = 1_024;
 
 /// How long a connection is left alone that was silent and could not rest.

@@ -7,9 +7,11 @@ use super::Worker;
 use crate::app::App;
 use crate::limits::CLOSED_PER_TURN;
 
-/// Who is still to be closed.
+/// Who is still to be closed, and how.
 #[derive(Debug)]
 pub(super) struct Drain {
+    /// By an RST, not by a FIN.
+    resets: bool,
     /// Numbers of open flows.
     open: Vec<u32>,
     /// Of those that rest, the numbers from here on.
@@ -29,24 +31,23 @@ impl<D: Device, A: App> Worker<D, A> {
     /// thrown away: a reset for it would overtake the FIN (RFC 9293 3.6).
     pub fn drain(&mut self, now: Instant) {
         self.listeners.clear();
-        let open = self.open_numbers();
-        self.drain = Some(Drain { open, resting: 0 });
-        self.close_some(now);
+        self.close_all(now, false);
     }
 
-    /// Resets every connection that is left.
+    /// Resets every connection that is left, so many in a turn.
     pub fn abort_all(&mut self, now: Instant) {
-        for number in 0..self.flows.resting.reach() {
-            self.resume(now, number);
-        }
-        for number in self.open_numbers() {
-            let Some(flow) = self.flows.open.get_mut(number) else {
-                continue;
-            };
-            let before = flow.connection.state();
-            flow.connection.abort();
-            self.serve(now, number, before);
-        }
+        self.close_all(now, true);
+    }
+
+    fn close_all(&mut self, now: Instant, resets: bool) {
+        let open = self.flows.open.iter_from(0);
+        let open = open.map(|(number, _)| number).collect();
+        self.drain = Some(Drain {
+            resets,
+            open,
+            resting: 0,
+        });
+        self.close_some(now);
     }
 
     /// Closes some of those that are still to be closed, if any are.
@@ -55,15 +56,7 @@ impl<D: Device, A: App> Worker<D, A> {
             let Some(number) = self.next_to_close(now) else {
                 return;
             };
-            self.show_unread(now, number);
-            // What one of a pair has said is still to reach the other.
-            let flow = self.flows.open.get_mut(number);
-            let Some(flow) = flow.filter(|flow| flow.partner.is_none()) else {
-                continue;
-            };
-            let before = flow.connection.state();
-            flow.connection.shutdown();
-            self.serve(now, number, before);
+            self.close(now, number);
         }
     }
 
@@ -87,8 +80,22 @@ impl<D: Device, A: App> Worker<D, A> {
         self.drain.as_mut()?.open.pop()
     }
 
-    fn open_numbers(&self) -> Vec<u32> {
-        let open = self.flows.open.iter_from(0);
-        open.map(|(number, _)| number).collect()
+    fn close(&mut self, now: Instant, number: u32) {
+        let resets = self.drain.as_ref().is_some_and(|drain| drain.resets);
+        if !resets {
+            self.show_unread(now, number);
+        }
+        // What one of a pair has said is still to reach the other.
+        let flow = self.flows.open.get_mut(number);
+        let Some(flow) = flow.filter(|flow| resets || flow.partner.is_none()) else {
+            return;
+        };
+        let before = flow.connection.state();
+        if resets {
+            flow.connection.abort();
+        } else {
+            flow.connection.shutdown();
+        }
+        self.serve(now, number, before);
     }
 }
