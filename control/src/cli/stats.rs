@@ -79,7 +79,8 @@ async fn ask(
 /// All of it, with rates when there was a time before.
 fn page(name: &str, stats: &Stats, (since, all): (Option<(f64, &Stats)>, bool)) -> String {
     let mut text = format!(
-        "{name}: {} open, {} half-open, {} in TIME-WAIT, {} at rest, {} of {} blocks, {} stalls\n",
+        "{name}: {} open, {} half-open, {} in TIME-WAIT, {} of the open at rest, {} of {} blocks, \
+         {} stalls\n",
         stats.open,
         stats.half_open,
         stats.time_wait,

@@ -130,10 +130,10 @@ pub enum StartError {
     /// A listener makes no sense.
     #[error("{0}")]
     Listener(String),
-    /// The interface has an address that the kernel does not use.
+    /// The kernel does not use an address, or no longer.
     #[error(
-        "{0} cannot be used yet: `ip address` shows it as tentative, for a second or two, or as \
-         failed where another host has it"
+        "{0} cannot be used yet: `ip address` shows it as tentative, for a second or two, as \
+         failed where another host has it, or not at all"
     )]
     NotUsable(IpAddr),
     /// The kernel would not keep a port free.

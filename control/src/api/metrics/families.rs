@@ -152,7 +152,12 @@ fn holdings(text: &mut Text, report: &ServerReport) {
             family.sample(&labels, get(&worker.snapshot.holdings));
         }
     }
-    let blocks: [(&str, &str, Get); 2] = [
+    let others: [(&str, &str, Get); 3] = [
+        (
+            "flows_resting",
+            "Whole connections on which nothing is under way",
+            |holdings| holdings.resting,
+        ),
         ("blocks_used", "Blocks of text in use now", |holdings| {
             holdings.blocks
         }),
@@ -160,7 +165,7 @@ fn holdings(text: &mut Text, report: &ServerReport) {
             holdings.blocks_total
         }),
     ];
-    for (name, help, get) in blocks {
+    for (name, help, get) in others {
         let mut family = text.family(Kind::Gauge, name, help);
         for worker in &report.workers {
             let value = get(&worker.snapshot.holdings);

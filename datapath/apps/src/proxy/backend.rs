@@ -113,10 +113,13 @@ impl Backend {
         (whole * part.max(1) / 100).max(1)
     }
 
-    /// It has answered.
-    pub(super) const fn succeed(&mut self) {
+    /// It has answered, perhaps although it is left out.
+    pub(super) fn succeed(&mut self, now: Instant) {
         self.failures = 0;
         self.ejections = 0;
+        if now < self.ejected_until {
+            (self.ejected_until, self.back_since) = (now, now);
+        }
     }
 
     /// It has not answered as it should.
@@ -127,7 +130,7 @@ impl Backend {
             Failure::Other => &mut self.tally.failed,
         };
         *count += 1;
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
         // Attempts that had begun before say nothing new.
         if ejection.failures == 0 || self.failures < ejection.failures || now < self.ejected_until {
             return;
@@ -212,7 +215,7 @@ mod tests {
         for _ in 0..2 {
             assert!(!is_ejected_by(&mut backend, at(1), Failure::Refused));
         }
-        backend.succeed();
+        backend.succeed(at(1));
         for _ in 0..2 {
             assert!(!is_ejected_by(&mut backend, at(1), Failure::Refused));
         }

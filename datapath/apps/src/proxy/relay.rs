@@ -65,7 +65,7 @@ impl Proxy {
             }
         }
         if let Some(backend) = pool.backend(endpoint) {
-            backend.succeed();
+            backend.succeed(now);
             backend.tally.opened += 1;
         }
         pair.stage = Stage::Relaying;

@@ -69,8 +69,8 @@ fn one_at_rest_takes_a_reset_and_a_fin_and_is_drained() {
     assert!(fin.header.flags.contains(Flags::FIN));
 }
 
-#[test]
-fn a_drain_closes_all_but_not_all_in_one_turn() {
+/// More connections than are closed in a turn; the first 600 of them rest.
+fn many() -> (Lab, usize) {
     let all = CLOSED_PER_TURN + 500;
     let capacity = Capacity {
         connections: all,
@@ -87,21 +87,48 @@ fn a_drain_closes_all_but_not_all_in_one_turn() {
     }
     let holdings = lab.worker.holdings();
     assert_eq!((holdings.open, holdings.resting), (all, 600));
+    (lab, all)
+}
 
-    lab.worker.drain(lab.now);
-    let mut closed = 0;
-    for turn in 0..1_000 {
+/// Turns until all is said; how many segments had this flag, and no other came.
+fn say_all(lab: &mut Lab, flag: Flags) -> usize {
+    let mut said = 0;
+    for _ in 0..1_000 {
         lab.turn();
         let sent = lab.sent();
-        closed += sent.len();
-        assert!(sent.iter().all(|it| it.header.flags.contains(Flags::FIN)));
-        assert!(turn > 0 || closed < all);
+        assert!(sent.iter().all(|it| it.header.flags.contains(flag)));
+        said += sent.len();
         if !lab.worker.has_work() {
-            break;
+            return said;
         }
     }
-    assert_eq!(closed, all);
+    panic!("it does not end");
+}
+
+fn established(lab: &Lab) -> usize {
+    let flows = lab.worker.flows();
+    flows
+        .filter(|flow| flow.state == State::Established)
+        .count()
+}
+
+#[test]
+fn a_drain_closes_so_many_in_a_turn_and_those_at_rest_last() {
+    let (mut lab, all) = many();
+    lab.worker.drain(lab.now);
+    assert_eq!(established(&lab), all - CLOSED_PER_TURN);
+    assert_eq!(lab.worker.holdings().resting, all - CLOSED_PER_TURN);
+    assert_eq!(say_all(&mut lab, Flags::FIN), all);
     assert_eq!(lab.worker.holdings().resting, 0);
+}
+
+#[test]
+fn all_are_reset_in_the_middle_of_a_drain() {
+    let (mut lab, all) = many();
+    lab.worker.drain(lab.now);
+    lab.worker.abort_all(lab.now);
+    assert_eq!(say_all(&mut lab, Flags::RST), all);
+    assert_eq!(lab.worker.holdings().open, 0);
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl<D: Device, A: App> Worker<D, A> {
         }
         let (number, _) = self.flows.resting.iter_from(drain.resting).next()?;
         drain.resting = number;
+        // Whoever is resumed is added.
         self.resume(now, number);
         self.drain.as_mut()?.open.pop()
     }

@@ -305,8 +305,8 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Whether something waits for the next turn that neither a frame nor a timer announces.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        let has_requests = self.app.has_requests() || self.has_to_close();
-        !self.dirty.is_empty() || self.is_stalled() || has_requests
+        let is_asked = self.app.has_requests() || self.has_to_close();
+        is_asked || !self.dirty.is_empty() || self.is_stalled()
     }
 
     /// Whether a transmit ring has no room: until it has, looking again is of no use.

@@ -27,9 +27,8 @@ impl<D: Device, A: App> Worker<D, A> {
             return;
         }
         if let Some(flow) = self.flows.open.get(number) {
-            let next = flow.connection.next_deadline().unwrap_or(Instant::NEVER);
-            let ask_at = ask_at(now, flow).unwrap_or(Instant::NEVER);
-            self.wheel.reschedule(flow.timer, next.min(ask_at));
+            let deadline = due_or(&flow.connection, ask_at(now, flow));
+            self.wheel.reschedule(flow.timer, deadline);
         }
     }
 
@@ -119,18 +118,23 @@ impl<D: Device, A: App> Worker<D, A> {
 /// When a connection is to be looked at first, of which something comes now: when something of it
 /// is due, or it may have come to rest.
 pub(super) fn first_look_at(now: Instant, connection: &Connection) -> Instant {
-    let soon = now + REST_AFTER;
-    let next = connection.next_deadline();
-    next.map_or(soon, |next| next.min(soon))
+    due_or(connection, now + REST_AFTER)
 }
 
-/// When a flow that does not rest is to be asked again; `None` for one that never does.
-fn ask_at<S>(now: Instant, flow: &OpenFlow<S>) -> Option<Instant> {
+/// When something of a connection is due, but `other` if that is earlier.
+fn due_or(connection: &Connection, other: Instant) -> Instant {
+    let due = connection.next_deadline();
+    due.map_or(other, |due| due.min(other))
+}
+
+/// When a flow that does not rest is to be asked again: never, if it cannot.
+fn ask_at<S>(now: Instant, flow: &OpenFlow<S>) -> Instant {
     let silent_at = flow.connection.silent_at();
-    let may_rest = flow.partner.is_none() && flow.connection.may_rest();
-    may_rest.then_some(if now < silent_at {
+    if flow.partner.is_some() || !flow.connection.may_rest() {
+        Instant::NEVER
+    } else if now < silent_at {
         silent_at
     } else {
         now + REST_ASKED_AGAIN
-    })
+    }
 }
