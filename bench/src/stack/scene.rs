@@ -18,10 +18,12 @@ use wirepath_wire::seq::SeqNum;
 use wirepath_wire::tcp::{ChecksumPolicy, Flags, Header, Options, Timestamps, UnscaledWindow};
 use wirepath_wire::tuple::{Endpoint, Tuple};
 
-/// Where time begins, and how much of it a turn takes: a million peers have asked again before an
-/// answer that they have yet to acknowledge would be sent again.
+/// Where time begins, and how much of it a turn takes: a million connections are opened before the
+/// first would rest, and all have asked again before an answer that they have yet to acknowledge
+/// would be sent again.
 const START: Instant = Instant::from_millis(1_000_000);
-const TURN: Duration = Duration::from_micros(5);
+const TURN: Duration = Duration::from_nanos(100);
+const MILLISECOND: Duration = Duration::from_millis(1);
 const IRS: u32 = 1_000;
 const ADDRESS: [u8; 4] = [10, 0, 0, 1];
 /// Addresses and ports of the peers: the first, and ports of each address.
@@ -47,7 +49,7 @@ pub struct Scene {
     now: Instant,
     worker: Worker<MemoryDevice, Services>,
     peers: Vec<Peer>,
-    /// Time that frames which came alone have taken.
+    /// Time that frames which came alone have taken, and what was due while time passed.
     taken: Duration,
 }
 
@@ -161,12 +163,14 @@ impl Scene {
         device.is_some_and(|device| device.take_sent(see))
     }
 
-    /// Lets time pass until the next timer is due, and a turn more.
-    pub fn pass_to_timer(&mut self) {
-        if let Some(at) = self.worker.next_deadline() {
-            self.now = self.now.max(at);
+    /// Lets a millisecond pass, and does what was due in it.
+    pub fn pass(&mut self) {
+        self.now = self.now + MILLISECOND;
+        while self.worker.next_deadline().is_some_and(|at| at <= self.now) {
+            let began = std::time::Instant::now();
+            self.counted_turn(&[]);
+            self.taken += began.elapsed();
         }
-        self.counted_turn(&[]);
     }
 
     /// A segment of so many bytes on a connection; it acknowledges all that was heard.
@@ -223,7 +227,7 @@ impl Scene {
         self.taken += began.elapsed();
     }
 
-    /// The time that the stack took to open and close connections.
+    /// The time that the stack took to open and close connections, and while time passed.
     #[must_use]
     pub const fn taken(&self) -> Duration {
         self.taken

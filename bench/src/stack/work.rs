@@ -11,8 +11,10 @@ use super::Scene;
 const BATCH: usize = 64;
 const MESSAGE: usize = 64;
 const SEGMENT: usize = 1_448;
-/// Turns in which all timers of a round must have fired.
-const TURNS_TO_TIMERS: usize = 1_000;
+/// Milliseconds in which all timers of a round must have fired.
+const TIME_TO_TIMERS: usize = 2_000;
+/// Milliseconds of silence after which all rest, however often they did.
+const SILENCE: usize = 20_000;
 /// How long a kind is measured.
 const SPAN: Duration = Duration::from_millis(500);
 
@@ -29,16 +31,19 @@ pub enum Work {
     OpenAndClose,
     /// A retransmission timer fires, and a segment goes again.
     Timer,
+    /// A silent connection comes to rest, and goes on with an echo.
+    Rest,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Echo,
         Self::TextIn,
         Self::TextOut,
         Self::OpenAndClose,
         Self::Timer,
+        Self::Rest,
     ];
 
     /// Its name for people.
@@ -50,6 +55,7 @@ impl Work {
             Self::TextOut => "text out",
             Self::OpenAndClose => "open and close",
             Self::Timer => "timer",
+            Self::Rest => "rest, and echo",
         }
     }
 
@@ -57,16 +63,10 @@ impl Work {
     #[must_use]
     pub fn nanos(self, connections: usize) -> f64 {
         let mut play = Play::new(self, connections);
-        let (mut done, mut took, began) = (0, Duration::ZERO, Instant::now());
-        while began.elapsed() < SPAN {
-            let (times, span) = play.round();
-            // The first rounds warm the caches.
-            if began.elapsed() > SPAN / 5 {
-                done += times;
-                took += span;
-            }
-        }
-        took.as_nanos() as f64 / done.max(1) as f64
+        // The memory that all of them need is touched once, and the caches are warm.
+        play.go_on(connections, SPAN / 5);
+        let (done, took) = play.go_on(1, SPAN);
+        took.as_nanos() as f64 / done as f64
     }
 
     /// Does so many rounds; returns how often the work was done.
@@ -91,7 +91,7 @@ impl Play {
     pub fn new(work: Work, connections: usize) -> Self {
         let mut scene = Scene::new(connections);
         let active = match work {
-            Work::Echo | Work::Timer | Work::OpenAndClose => 0..connections,
+            Work::Echo | Work::OpenAndClose | Work::Timer | Work::Rest => 0..connections,
             Work::TextIn => scene.open_more(Service::Discard, BATCH),
             Work::TextOut => scene.open_more(Service::Chargen, BATCH),
         };
@@ -101,6 +101,17 @@ impl Play {
             active,
             round: 0,
         }
+    }
+
+    /// Does rounds of it, until it was done so often at least and so much time is over.
+    fn go_on(&mut self, least: usize, span: Duration) -> (usize, Duration) {
+        let (mut done, mut took, began) = (0, Duration::ZERO, Instant::now());
+        while done < least || began.elapsed() < span {
+            let (times, span) = self.round();
+            done += times;
+            took += span;
+        }
+        (done, took)
     }
 
     /// Does a round of it; returns how often it was done, and the time that the stack took.
@@ -122,6 +133,7 @@ impl Play {
                 (1, self.scene.taken() - before)
             }
             Work::Timer => self.time_out(),
+            Work::Rest => self.rest_and_go_on(),
         }
     }
 
@@ -156,6 +168,16 @@ impl Play {
         self.scene.quiet_turn(&acks);
     }
 
+    /// Those that asked last are silent until they rest, and others ask.
+    fn rest_and_go_on(&mut self) -> (usize, Duration) {
+        let before = self.scene.taken();
+        (0..SILENCE).for_each(|_| self.scene.pass());
+        let rested = self.scene.taken() - before;
+        let (done, took) = self.texts(MESSAGE);
+        self.acknowledge();
+        (done, rested + took)
+    }
+
     /// Each of them asks, and does not acknowledge the answer before it came again.
     fn time_out(&mut self) -> (usize, Duration) {
         for _ in 0..2 {
@@ -169,11 +191,15 @@ impl Play {
             self.scene.hear();
         }
         let (all, mut fired, mut took) = (self.peers().count(), 0, Duration::ZERO);
-        for _ in 0..TURNS_TO_TIMERS {
-            let began = Instant::now();
-            self.scene.pass_to_timer();
-            took += began.elapsed();
-            fired += self.scene.hear();
+        for _ in 0..TIME_TO_TIMERS {
+            let before = self.scene.taken();
+            self.scene.pass();
+            let sent = self.scene.hear();
+            // Others come to rest meanwhile.
+            if sent > 0 {
+                took += self.scene.taken() - before;
+            }
+            fired += sent;
             if fired >= all {
                 break;
             }

@@ -17,6 +17,7 @@ use crate::flight::RingId;
 use crate::limits::Capacity;
 use crate::link::Link;
 use crate::listeners::{Keyed, ListenerId};
+use crate::patience::Patience;
 use crate::settings::{SettingsId, SharedSettings};
 use crate::slab::Slab;
 use crate::socket::{Calls, Partner, Socket};
@@ -76,11 +77,37 @@ pub(crate) struct OpenFlow<S> {
     pub(crate) dirty: bool,
     /// Whether it was opened by a SYN alone, and the handshake is not done.
     pub(crate) early: bool,
+    pub(crate) patience: Patience,
     pub(crate) ring: RingId,
     /// The number of the flow that it is paired with.
     pub(crate) partner: Option<u32>,
     pub(crate) connection: Connection,
     pub(crate) session: S,
+}
+
+impl<S> OpenFlow<S> {
+    /// A flow that stands in no table, list or wheel yet.
+    pub(crate) fn new(
+        tuple: Tuple,
+        link: Link,
+        listener: Option<ListenerId>,
+        connection: Connection,
+        session: S,
+    ) -> Self {
+        Self {
+            tuple,
+            link,
+            listener,
+            timer: TimerId::NONE,
+            dirty: false,
+            early: false,
+            patience: Patience::default(),
+            ring: RingId::NONE,
+            partner: None,
+            connection,
+            session,
+        }
+    }
 }
 
 /// An open flow on which nothing is under way, without a partner.
@@ -90,6 +117,7 @@ pub(crate) struct RestingFlow<S> {
     pub(crate) link: Link,
     pub(crate) listener: Option<ListenerId>,
     pub(crate) timer: Option<TimerId>,
+    pub(crate) patience: Patience,
     pub(crate) ring: RingId,
     pub(crate) settings: SettingsId,
     pub(crate) connection: Resting,

@@ -12,6 +12,7 @@ mod flows;
 pub mod limits;
 pub mod link;
 pub mod listeners;
+mod patience;
 pub mod peers;
 mod ports;
 pub mod rss;

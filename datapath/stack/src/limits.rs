@@ -75,6 +75,12 @@ pub const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 /// Connections that are closed or reset in one turn when all are.
 pub const CLOSED_PER_TURN: usize = 1_024;
 
+/// How long nothing was under way, beside an RTO, before a connection first rests.
+pub const REST_AFTER: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// How often one that went on has this time doubled: to 16 seconds.
+pub const REST_DOUBLINGS: u8 = 6;
+
 /// How long a connection is left alone that was silent and could not rest.
 pub const REST_ASKED_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
 

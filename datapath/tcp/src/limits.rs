@@ -98,10 +98,6 @@ pub const PACED_RTT_MIN: crate::time::Millis = crate::time::Millis(1);
 /// What pacing sends in one burst after a pause, as time at its rate: Linux's quantum.
 pub const PACING_CREDIT: crate::time::Millis = crate::time::Millis(1);
 
-/// How long nothing was under way, beside an RTO, before a connection is kept as what must be known
-/// of it.
-pub const REST_AFTER: crate::time::Millis = crate::time::Millis(250);
-
 /// How long a connection that we closed for sending, and still read, waits for a silent peer: as
 /// long as RFC 9293 3.8.4 (MUST-28) gives an idle one.
 pub const HALF_CLOSED_IDLE: crate::time::Millis = crate::time::Millis::from_secs(7_200);

@@ -166,20 +166,37 @@ fn a_keep_alive_goes_in_time() {
         ..Config::default()
     });
     let echoed = spoken(&mut lab, 1);
-    be_silent(&mut lab);
+    // None of these makes it wait longer before it rests again.
+    for _ in 0..8 {
+        be_silent(&mut lab);
+        assert_eq!(lab.worker.holdings().resting, 1);
+        lab.pass(56_900);
+        assert!(lab.sent().is_empty());
+        lab.pass(100);
+        let probe = lab.one();
+        assert_eq!(probe.header.seq + 1, echoed.header.seq + 5);
+        lab.segment(&tuple(1), &Lab::answer(&echoed, 6, Flags::ACK), &[]);
+    }
+}
+
+#[test]
+fn who_speaks_now_and_then_rests_ever_more_seldom() {
+    let mut lab = Lab::new(Config::default());
+    let mut last = spoken(&mut lab, 1);
+    let mut rested = Vec::new();
+    for round in 0..40 {
+        lab.pass(3_000);
+        let again = Lab::answer(&last, 6 + round, Flags::ACK);
+        lab.segment(&tuple(1), &again, b"x");
+        last = lab.one();
+        let heard = Lab::answer(&last, 7 + round, Flags::ACK);
+        lab.segment(&tuple(1), &heard, &[]);
+        rested.push(lab.worker.counters().rested);
+    }
+    // After 0.25, 0.5, 1 and 2 seconds, and not after 4.
+    assert_eq!(rested.last(), Some(&4), "{rested:?}");
+    lab.pass(4_100);
     assert_eq!(lab.worker.holdings().resting, 1);
-    lab.pass(56_900);
-    assert!(lab.sent().is_empty());
-    lab.pass(100);
-    let probe = lab.one();
-    assert_eq!(probe.header.seq + 1, echoed.header.seq + 5);
-    lab.segment(&tuple(1), &Lab::answer(&echoed, 6, Flags::ACK), &[]);
-    lab.pass(12_000);
-    assert_eq!(
-        lab.worker.holdings().resting,
-        1,
-        "it is alive, and rests again"
-    );
 }
 
 #[test]

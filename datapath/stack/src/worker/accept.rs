@@ -15,7 +15,6 @@ use super::egress::Envelope;
 use super::ingress::Arrival;
 use super::rest::first_look_at;
 use crate::app::App;
-use crate::flight::RingId;
 use crate::flows::{FlowRef, HalfOpenFlow, OpenFlow};
 use crate::link::Link;
 use crate::listeners::{Listener, ListenerId};
@@ -152,22 +151,17 @@ impl<D: Device, A: App> Worker<D, A> {
         listener: ListenerId,
         connection: Connection,
     ) -> OpenFlow<A::Session> {
-        OpenFlow {
+        OpenFlow::new(
             tuple,
             link,
-            listener: Some(listener),
-            timer: TimerId::NONE,
-            dirty: false,
-            early: false,
-            ring: RingId::NONE,
-            partner: None,
+            Some(listener),
             connection,
-            session: A::Session::default(),
-        }
+            A::Session::default(),
+        )
     }
 
     pub(super) fn keep_open(&mut self, now: Instant, flow: OpenFlow<A::Session>) -> Option<u32> {
-        let deadline = first_look_at(now, &flow.connection);
+        let deadline = first_look_at(now, &flow);
         let (tuple, listener) = (flow.tuple, flow.listener);
         let Ok(number) = self.flows.open.insert(flow) else {
             self.disown(&tuple);

@@ -12,7 +12,6 @@ use wirepath_wire::tuple::{Endpoint, Tuple};
 
 use super::Worker;
 use crate::app::App;
-use crate::flight::RingId;
 use crate::flows::{OpenFlow, Place};
 use crate::link::{Link, LocalAddress, Way};
 use crate::ports::Fitness;
@@ -194,22 +193,13 @@ impl<D: Device, A: App> Worker<D, A> {
         let iss = self.isn(now, &tuple, after);
         let ts_offset = self.config.secret.ts_offset(&tuple);
         let path = self.ports[device].path(&tuple);
-        let flow = OpenFlow {
-            tuple,
-            link: Link {
-                station,
-                vlan: None,
-                device: device as u16,
-            },
-            listener: None,
-            timer: TimerId::NONE,
-            dirty: false,
-            early: false,
-            ring: RingId::NONE,
-            partner: None,
-            connection: Connection::open(now, config, path, iss, ts_offset),
-            session: std::mem::take(session),
+        let link = Link {
+            station,
+            vlan: None,
+            device: device as u16,
         };
+        let connection = Connection::open(now, config, path, iss, ts_offset);
+        let flow = OpenFlow::new(tuple, link, None, connection, std::mem::take(session));
         self.keep_open(now, flow).ok_or(OpenError::Full)?;
         self.enter(State::SynSent);
         Ok(())

@@ -2,7 +2,6 @@
 
 use wirepath_device::Device;
 use wirepath_tcp::connection::Connection;
-use wirepath_tcp::limits::REST_AFTER;
 use wirepath_tcp::time::Instant;
 use wirepath_wire::tuple::Tuple;
 
@@ -10,13 +9,12 @@ use super::Worker;
 use crate::app::App;
 use crate::flows::{FlowRef, OpenFlow, RestingFlow};
 use crate::limits::REST_ASKED_AGAIN;
-use crate::wheel::TimerId;
 
 impl<D: Device, A: App> Worker<D, A> {
     /// The flow of this tuple. One that rests is open again.
     pub(super) fn find(&mut self, now: Instant, tuple: &Tuple) -> Option<FlowRef> {
         match self.flows.find(tuple)? {
-            FlowRef::Resting(number) => self.resume(now, number).map(FlowRef::Open),
+            FlowRef::Resting(number) => self.rouse(now, number).map(FlowRef::Open),
             found => Some(found),
         }
     }
@@ -35,7 +33,7 @@ impl<D: Device, A: App> Worker<D, A> {
     /// Asks an open flow of which something is due now whether it rests, a moment later.
     pub(super) fn ask_soon(&mut self, now: Instant, number: u32) {
         if let Some(flow) = self.flows.open.get(number) {
-            let deadline = first_look_at(now, &flow.connection);
+            let deadline = first_look_at(now, flow);
             self.wheel.reschedule(flow.timer, deadline);
         }
     }
@@ -48,7 +46,7 @@ impl<D: Device, A: App> Worker<D, A> {
         if is_busy || self.drain.is_some() {
             return None;
         }
-        let connection = flow.connection.rest(now)?;
+        let connection = flow.connection.rest(now, flow.patience.silence())?;
         let Some(settings) = self.flows.settings.keep(flow.connection.config()) else {
             self.counters.rest_settings_full += 1;
             return None;
@@ -61,6 +59,7 @@ impl<D: Device, A: App> Worker<D, A> {
             link: flow.link,
             listener: flow.listener,
             timer: None,
+            patience: flow.patience,
             ring: flow.ring,
             settings,
             connection,
@@ -78,6 +77,14 @@ impl<D: Device, A: App> Worker<D, A> {
         Some(())
     }
 
+    /// Ends the rest of a flow for whoever wants it; it waits longer for the next.
+    pub(super) fn rouse(&mut self, now: Instant, number: u32) -> Option<u32> {
+        if let Some(flow) = self.flows.resting.get_mut(number) {
+            flow.patience = flow.patience.longer();
+        }
+        self.resume(now, number)
+    }
+
     /// The open flow that one at rest becomes.
     pub(super) fn resume(&mut self, now: Instant, number: u32) -> Option<u32> {
         let flow = self.flows.resting.remove(number)?;
@@ -85,23 +92,22 @@ impl<D: Device, A: App> Worker<D, A> {
             self.wheel.remove(timer);
         }
         let config = self.flows.settings.let_go(flow.settings);
-        let connection = Connection::resume(&flow.connection, &config);
-        let deadline = first_look_at(now, &connection);
-        let tuple = flow.tuple;
-        let open = self.flows.open.insert(OpenFlow {
+        let RestingFlow {
             tuple,
-            link: flow.link,
-            listener: flow.listener,
-            timer: TimerId::NONE,
-            dirty: false,
-            early: false,
+            link,
+            listener,
+            session,
+            ..
+        } = flow;
+        let connection = Connection::resume(&flow.connection, &config);
+        let whole = OpenFlow {
+            patience: flow.patience,
             ring: flow.ring,
-            partner: None,
-            connection,
-            session: flow.session,
-        });
+            ..OpenFlow::new(tuple, link, listener, connection, session)
+        };
+        let deadline = first_look_at(now, &whole);
         // Its place was kept for it.
-        let open = open.ok()?;
+        let open = self.flows.open.insert(whole).ok()?;
         let (from, to) = (FlowRef::Resting(number), FlowRef::Open(open));
         if let Some(flow) = self.flows.open.get_mut(open) {
             self.flight.pass(flow.ring, from.pack(), open);
@@ -115,10 +121,10 @@ impl<D: Device, A: App> Worker<D, A> {
     }
 }
 
-/// When a connection is to be looked at first, of which something comes now: when something of it
-/// is due, or it may have come to rest.
-pub(super) fn first_look_at(now: Instant, connection: &Connection) -> Instant {
-    due_or(connection, now + REST_AFTER)
+/// When a flow is to be looked at first, of which something comes now: when something of it is
+/// due, or it may have come to rest.
+pub(super) fn first_look_at<S>(now: Instant, flow: &OpenFlow<S>) -> Instant {
+    due_or(&flow.connection, now + flow.patience.silence())
 }
 
 /// When something of a connection is due, but `other` if that is earlier.
@@ -129,7 +135,7 @@ fn due_or(connection: &Connection, other: Instant) -> Instant {
 
 /// When a flow that does not rest is to be asked again: never, if it cannot.
 fn ask_at<S>(now: Instant, flow: &OpenFlow<S>) -> Instant {
-    let silent_at = flow.connection.silent_at();
+    let silent_at = flow.connection.silent_at(flow.patience.silence());
     if flow.partner.is_some() || !flow.connection.may_rest() {
         Instant::NEVER
     } else if now < silent_at {

@@ -34,7 +34,7 @@ impl<D: Device, A: App> Worker<D, A> {
             Some(FlowRef::HalfOpen(number)) => self.on_half_open(now, number, arrival, segment),
             Some(FlowRef::TimeWait(number)) => self.on_time_wait(now, number, arrival, segment),
             Some(FlowRef::Resting(number)) => {
-                if let Some(number) = self.resume(now, number) {
+                if let Some(number) = self.rouse(now, number) {
                     self.on_open_flow(now, number, arrival, segment);
                 }
             }

@@ -1,12 +1,13 @@
 //! A connection on which nothing is under way: what must be known of it until something is.
 
+use std::time::Duration;
+
 use super::cwnd_use::CwndUse;
 use super::ecn::EcnState;
 use super::pacing::Pacer;
 use super::{CloseReason, Connection, Counts, Liveness, Pending, SoftError};
 use crate::config::Config;
 use crate::congestion::{Congestion, RestingCongestion};
-use crate::limits::REST_AFTER;
 use crate::negotiated::Negotiated;
 use crate::path_mtu::PathMtu;
 use crate::rcv::{Rcv, RestingRcv};
@@ -55,8 +56,8 @@ impl Connection {
     /// What it becomes when nothing has been under way for a while; `None` when something is or
     /// lately was. Never with BBR, whose model of the path is worth more, nor without SACK.
     #[must_use]
-    pub fn rest(&self, now: Instant) -> Option<Resting> {
-        if now < self.silent_at() {
+    pub fn rest(&self, now: Instant, patience: Duration) -> Option<Resting> {
+        if now < self.silent_at(patience) {
             return None;
         }
         self.resting()
@@ -68,12 +69,12 @@ impl Connection {
         self.recovery.reordering().is_some() && self.congestion.rest().is_some()
     }
 
-    /// When it has been silent for long enough to rest, if nothing comes until then: for an RTO at
-    /// least, after which cwnd begins anew in any case (RFC 5681 4.1).
+    /// When it has been silent for `patience`, if nothing comes until then: for an RTO at least,
+    /// after which cwnd begins anew in any case (RFC 5681 4.1).
     #[must_use]
-    pub fn silent_at(&self) -> Instant {
+    pub fn silent_at(&self, patience: Duration) -> Instant {
         let lately = self.liveness.heard.max(self.liveness.spoke);
-        lately + self.rtt.rto().duration().max(REST_AFTER.duration())
+        lately + self.rtt.rto().duration().max(patience)
     }
 
     /// What it becomes if no event, segment, answer or timer but its keep-alive is to come.

@@ -5,9 +5,14 @@ use std::time::Duration;
 use super::pair::Pair;
 use super::text;
 use crate::config::{Config, CongestionControl, KeepAlive};
-use crate::connection::{Connection, Info};
-use crate::limits::REST_AFTER;
+use crate::connection::{Connection, Info, Resting};
 use crate::time::Millis;
+
+const PATIENCE: Millis = Millis(250);
+
+fn rest(pair: &Pair) -> Option<Resting> {
+    pair.client.connection.rest(pair.now, PATIENCE.duration())
+}
 
 /// Two ends that have talked, and then were silent for three seconds.
 fn silent(config: Config) -> Pair {
@@ -26,7 +31,7 @@ fn silent(config: Config) -> Pair {
 fn what_is_known_is_the_same_after_a_rest_but_for_the_rate() {
     let mut pair = silent(Config::default());
     let before = pair.client.connection.info();
-    let resting = pair.client.connection.rest(pair.now).expect("a rest");
+    let resting = rest(&pair).expect("a rest");
     assert_eq!(resting.deadline(), None);
     let config = *pair.client.connection.config();
     pair.client.connection = Connection::resume(&resting, &config);
@@ -57,8 +62,8 @@ fn it_takes_a_silence_of_an_rto() {
             ..Config::default()
         });
         pair.client.send(b"x");
-        let least = rto.max(REST_AFTER.0);
-        let rests = |pair: &Pair| pair.client.connection.rest(pair.now).is_some();
+        let least = rto.max(PATIENCE.0);
+        let rests = |pair: &Pair| rest(pair).is_some();
         pair.run(u64::from(least) - 50);
         assert!(!rests(&pair), "{rto}");
         pair.run(200);
@@ -95,9 +100,9 @@ fn what_is_under_way_keeps_it_from_rest() {
     let ways: [fn(&mut Pair); 5] = [unread, in_flight, closed, peer_closed, full];
     for (number, way) in ways.iter().enumerate() {
         let mut pair = silent(Config::default());
-        assert!(pair.client.connection.rest(pair.now).is_some());
+        assert!(rest(&pair).is_some());
         way(&mut pair);
-        assert!(pair.client.connection.rest(pair.now).is_none(), "{number}");
+        assert!(rest(&pair).is_none(), "{number}");
     }
 }
 
@@ -113,7 +118,7 @@ fn neither_bbr_rests_nor_who_has_no_sack() {
     };
     for config in [bbr, without_sack] {
         let pair = silent(config);
-        assert!(pair.client.connection.rest(pair.now).is_none());
+        assert!(rest(&pair).is_none());
     }
 }
 
@@ -129,7 +134,7 @@ fn a_keep_alive_is_due_when_it_was() {
         ..Config::default()
     });
     let connection = &pair.client.connection;
-    let resting = connection.rest(pair.now).expect("a rest");
+    let resting = rest(&pair).expect("a rest");
     let due = connection.next_deadline().expect("a keep-alive");
     assert!(due > pair.now + Duration::from_secs(50));
     assert_eq!(resting.deadline(), Some(due));
