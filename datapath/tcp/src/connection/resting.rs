@@ -11,7 +11,7 @@ use crate::congestion::{Congestion, RestingCongestion};
 use crate::negotiated::Negotiated;
 use crate::path_mtu::PathMtu;
 use crate::rcv::{Rcv, RestingRcv};
-use crate::recovery::{Recovery, Reordering};
+use crate::recovery::{Recovery, RestingRecovery};
 use crate::rtt::{RestingRtt, RttEstimator};
 use crate::snd::{RestingSnd, Snd};
 use crate::state::State;
@@ -26,7 +26,7 @@ use crate::timers::{Timer, Timers};
 #[derive(Debug)]
 pub struct Resting {
     passive: bool,
-    reordering: Reordering,
+    recovery: RestingRecovery,
     snd: RestingSnd,
     rcv: RestingRcv,
     rtt: RestingRtt,
@@ -66,7 +66,7 @@ impl Connection {
     /// Whether it rests at all, should it be silent.
     #[must_use]
     pub fn may_rest(&self) -> bool {
-        self.recovery.reordering().is_some() && self.congestion.rest().is_some()
+        self.recovery.has_sack() && self.congestion.rest().is_some()
     }
 
     /// When it has been silent for `patience`, if nothing comes until then: for an RTO at least,
@@ -91,7 +91,6 @@ impl Connection {
         let is_at_rest = self.state == State::Established
             && self.pending.is_empty()
             && self.timers.is_none_but(Timer::KeepAlive)
-            && self.recovery.is_at_rest()
             && (unanswered, stalled) == (Instant::NEVER, Instant::NEVER)
             && (probes, retries) == (0, 0)
             && self.resent_ts.is_none()
@@ -101,7 +100,7 @@ impl Connection {
         }
         Some(Resting {
             passive: self.passive,
-            reordering: self.recovery.reordering()?,
+            recovery: self.recovery.rest()?,
             snd: self.snd.rest()?,
             rcv: self.rcv.rest()?,
             rtt: self.rtt.rest()?,
@@ -133,7 +132,7 @@ impl Connection {
             snd: Snd::resume(&resting.snd),
             rcv: Rcv::resume(&resting.rcv),
             rtt: RttEstimator::resume(config, &resting.rtt),
-            recovery: Recovery::resume(una, config.recovery, resting.reordering),
+            recovery: Recovery::resume(una, config.recovery, resting.recovery),
             congestion: Congestion::resume(config, sack, &resting.congestion),
             ecn: resting.ecn,
             cwnd_use: CwndUse::new(una),

@@ -14,7 +14,7 @@ mod tests;
 
 pub(crate) use delivery::RateSample;
 pub(crate) use prr::PrrAck;
-pub(crate) use rack::{Reordering, Rtts};
+pub(crate) use rack::Rtts;
 
 use std::time::Duration;
 
@@ -25,7 +25,17 @@ use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
 use crate::config::RecoveryConfig;
 use crate::time::Instant;
 use new_reno::NewReno;
+use rack::Reordering;
 use sack::SackRecovery;
+
+/// What must be known of a recovery when nothing is in flight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RestingRecovery {
+    reordering: Reordering,
+    /// Whether the last segment went again as a tail loss probe, and the next ACK will tell why it
+    /// was acknowledged.
+    probed: bool,
+}
 
 /// Where a recovery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,17 +159,22 @@ impl Recovery {
         }
     }
 
-    /// With SACK, of a connection of which nothing is in flight; `reordering` is known of the path.
-    pub(crate) fn resume(una: SeqNum, config: RecoveryConfig, reordering: Reordering) -> Self {
-        Self::Sack(SackRecovery::resume(una, config, reordering))
+    /// With SACK, of a connection of which nothing is in flight.
+    pub(crate) fn resume(una: SeqNum, config: RecoveryConfig, resting: RestingRecovery) -> Self {
+        Self::Sack(SackRecovery::resume(una, config, resting))
     }
 
-    /// How much segments overtake each other; `None` without SACK.
-    pub(crate) fn reordering(&self) -> Option<Reordering> {
+    /// What must be known when nothing is in flight; `None` without SACK, or if more is.
+    pub(crate) fn rest(&self) -> Option<RestingRecovery> {
         match self {
             Self::NewReno(_) => None,
-            Self::Sack(r) => Some(r.reordering()),
+            Self::Sack(r) => r.rest(),
         }
+    }
+
+    /// Whether the peer tells of what came behind a hole.
+    pub(crate) const fn has_sack(&self) -> bool {
+        matches!(self, Self::Sack(_))
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -9,10 +9,10 @@ use wirepath_wire::tcp::SackBlock;
 use super::delivery::{Delivery, Departure};
 use super::frto::{Frto, FrtoAck};
 use super::prr::{Prr, PrrAck};
-use super::rack::{Rack, Reordering, Rtts};
+use super::rack::{Rack, Rtts};
 use super::scoreboard::Scoreboard;
 use super::sent_log::{Mark, SentSegment};
-use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, Report};
+use super::{AckEvent, AckOutcome, Leaving, Phase, Progress, Report, RestingRecovery};
 use crate::buffer::{BlockPool, PoolEmpty, SeqRange};
 use crate::config::{RecoveryConfig, RecoveryFeatures};
 use crate::limits::TAIL_PROBE_MIN;
@@ -70,15 +70,23 @@ impl SackRecovery {
         }
     }
 
-    pub(super) fn resume(una: SeqNum, config: RecoveryConfig, reordering: Reordering) -> Self {
+    pub(super) fn resume(una: SeqNum, config: RecoveryConfig, resting: RestingRecovery) -> Self {
+        let probe = TailProbe {
+            end: una,
+            resent: true,
+        };
         Self {
-            rack: Rack::knowing(reordering),
+            rack: Rack::knowing(resting.reordering),
+            probe: resting.probed.then_some(probe),
             ..Self::new(una, config)
         }
     }
 
-    pub(super) const fn reordering(&self) -> Reordering {
-        self.rack.reordering()
+    pub(super) fn rest(&self) -> Option<RestingRecovery> {
+        self.is_calm().then_some(RestingRecovery {
+            reordering: self.rack.reordering(),
+            probed: self.probe.is_some(),
+        })
     }
 
     pub(super) const fn phase(&self) -> Phase {
@@ -141,8 +149,11 @@ impl SackRecovery {
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
+        self.is_calm() && self.probe.is_none()
+    }
+
+    fn is_calm(&self) -> bool {
         self.phase == Phase::Open
-            && self.probe.is_none()
             && self.frto == Frto::Off
             && !self.board.has_holes()
             && !self.has_missing()

@@ -270,6 +270,25 @@ fn who_rests_before_every_segment_loses_nothing() {
     assert!(rested > 300, "only {rested} rests");
 }
 
+#[test]
+fn who_is_silent_after_bad_times_rests() {
+    let mut could = 0;
+    for seed in 0..20 * SEEDS {
+        let mut pair = converse(seed, |_| {});
+        pair.lose = Box::new(|_, _| false);
+        pair.run(50_000);
+        for end in [&pair.client, &pair.server] {
+            let connection = &end.connection;
+            if connection.state() == State::Established && connection.may_rest() {
+                let rests = connection.rest(pair.now, Duration::from_millis(250));
+                assert!(rests.is_some(), "seed {seed}: {connection:?}");
+                could += 1;
+            }
+        }
+    }
+    assert!(could > 100, "only {could} may rest");
+}
+
 fn once_and_in_order(events: &[Event], seed: u64) {
     let rank = |event: &Event| match event {
         Event::Connected => 0,

@@ -141,3 +141,26 @@ fn a_keep_alive_is_due_when_it_was() {
     let resumed = Connection::resume(&resting, connection.config());
     assert_eq!(resumed.next_deadline(), Some(due));
 }
+
+#[test]
+fn a_loss_that_a_probe_repaired_is_answered_after_the_rest() {
+    let ssthresh = [false, true].map(|rests| {
+        let mut pair = silent(Config::default());
+        let mut lost = false;
+        pair.lose = Box::new(move |_, _| !std::mem::replace(&mut lost, true));
+        pair.client.send(b"lost once");
+        pair.run(3_000);
+        assert_eq!(pair.client.connection.counts().retransmissions, 1);
+        if rests {
+            let resting = rest(&pair).expect("a rest");
+            let config = *pair.client.connection.config();
+            pair.client.connection = Connection::resume(&resting, &config);
+        }
+        assert_eq!(pair.client.connection.info().ssthresh, None);
+        pair.client.send(b"the next ACK tells that it was a loss");
+        pair.run(100);
+        pair.client.connection.info().ssthresh
+    });
+    assert!(ssthresh[0].is_some());
+    assert_eq!(ssthresh[0], ssthresh[1]);
+}
