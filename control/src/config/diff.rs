@@ -53,10 +53,24 @@ pub struct ListenerDiff {
 pub struct SettingChange {
     /// Its key in the file.
     pub key: String,
-    /// What it was, as in the file.
+    /// What it was, as in the file; "none" of a pool or backend that is new.
     pub from: String,
-    /// What it becomes.
+    /// What it becomes; "none" of a pool or backend that is no more.
     pub to: String,
+}
+
+/// In the place of a pool or backend that is not there.
+const NONE: &str = "none";
+
+impl SettingChange {
+    /// As listeners are told: what is new, what is no more, and what changes.
+    fn sign(&self) -> char {
+        match (self.from.as_str(), self.to.as_str()) {
+            (NONE, _) => '+',
+            (_, NONE) => '-',
+            _ => '~',
+        }
+    }
 }
 
 impl Diff {
@@ -146,18 +160,19 @@ fn compare(prefix: &str, from: &Table, to: &Table) -> Vec<SettingChange> {
         (from, to) if from == to => Vec::new(),
         (from, to) => vec![SettingChange {
             key: format!("{prefix}{key}"),
-            from: written(from),
-            to: written(to),
+            from: written(from, to),
+            to: written(to, from),
         }],
     };
     keys.flat_map(change).collect()
 }
 
-fn written(value: Option<&Value>) -> String {
-    match value {
-        None => "default".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+fn written(value: Option<&Value>, other: Option<&Value>) -> String {
+    match (value, other) {
+        (None, Some(Value::Table(_))) => NONE.to_owned(),
+        (None, _) => "default".to_owned(),
+        (Some(Value::String(text)), _) => text.clone(),
+        (Some(value), _) => value.to_string(),
     }
 }
 
@@ -201,7 +216,7 @@ impl fmt::Display for Diff {
             writeln!(f, "~ {listener}")?;
         }
         for change in &self.settings {
-            writeln!(f, "~ {change}")?;
+            writeln!(f, "{} {change}", change.sign())?;
         }
         Ok(())
     }

@@ -27,6 +27,23 @@ impl Mark {
     }
 }
 
+/// What a file says, which must be UTF-8.
+pub(super) fn text(bytes: Vec<u8>, file: &Path) -> Result<String, ConfigError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+        ConfigError {
+            file: file.to_owned(),
+            at: Some(line_and_column(&before, valid)),
+            key: None,
+            problem: format!(
+                "byte 0x{:02x} is no UTF-8: save the file as UTF-8",
+                error.as_bytes()[valid]
+            ),
+        }
+    })
+}
+
 /// What the parser says, with the key it is about.
 pub(super) fn locate(error: &toml::de::Error, text: &str, file: &Path) -> ConfigError {
     let at = error.span();

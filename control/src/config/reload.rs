@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::diff::{self, Diff, SettingChange};
 use super::error::ConfigError;
 use super::file::Configuration;
+use super::place;
 use crate::runtime::{ControlPlane, ListenError};
 
 /// Where a server's configuration comes from, so that it can come again.
@@ -79,10 +80,11 @@ impl Source {
             configuration.check("", Path::new("command line"))?;
             return Ok(configuration);
         };
-        let text = std::fs::read_to_string(file).map_err(|source| SourceError::Unreadable {
+        let bytes = std::fs::read(file).map_err(|source| SourceError::Unreadable {
             file: file.clone(),
             source,
         })?;
+        let text = place::text(bytes, file)?;
         let mut configuration = Configuration::parse(&text, file)?;
         (self.flags)(&mut configuration);
         configuration.check(&text, file)?;

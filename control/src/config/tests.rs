@@ -5,7 +5,7 @@ use std::path::Path;
 use wirepath_apps::Service;
 use wirepath_tcp::config::{Config, CongestionControl};
 
-use super::diff::settings;
+use super::diff::{Diff, settings};
 use super::{BackendEntry, CheckEntry, Configuration, PoolEntry, TcpSettings, server_defaults};
 
 const EXAMPLE: &str = include_str!("../../../docs/wirepath.toml");
@@ -200,6 +200,48 @@ fn endpoints_of_different_addresses_are_two_listeners() {
         [[listener]]\nservice = \"echo\"\nlisten = \"10.0.0.1:7\"\n\
         [[listener]]\nservice = \"discard\"\nlisten = \"10.0.0.2:7\"\n";
     assert_eq!(load(text).unwrap().options().listeners.len(), 2);
+}
+
+#[test]
+fn pools_and_backends_that_come_and_go_have_signs() {
+    let pool = |name: &str, backends: &[u8]| {
+        let backend = |last| format!("[[pool.backend]]\naddress = \"10.9.0.{last}:80\"\n");
+        let backends: String = backends.iter().map(backend).collect();
+        format!("[[pool]]\nname = \"{name}\"\n{backends}")
+    };
+    let file = |pools: &[String]| {
+        let text = format!("interface = \"eth0\"\n{}", pools.concat());
+        load(&text).unwrap()
+    };
+    let running = file(&[pool("web", &[1, 2]), pool("old", &[3])]);
+    let wanted = file(&[pool("web", &[2, 4]), pool("new", &[3])]);
+    let diff = Diff {
+        settings: settings(&running, &wanted).0,
+        ..Diff::default()
+    };
+    let text = diff.to_string();
+    let starts = [
+        "+ pool.new none -> {",
+        "- pool.old {",
+        "- pool.web.10.9.0.1:80 {",
+        "+ pool.web.10.9.0.4:80 none -> {",
+    ];
+    for start in starts {
+        let found = text.lines().filter(|line| line.starts_with(start));
+        assert_eq!(found.count(), 1, "{start} in {text}");
+    }
+    assert_eq!(text.lines().count(), starts.len(), "{text}");
+}
+
+#[test]
+fn a_file_that_is_no_utf_8_is_refused_with_line_and_column() {
+    let text = b"interface = \"eth0\"\ndrain = \"3\xe9s\"\n".to_vec();
+    let error = super::place::text(text, Path::new("w.toml")).unwrap_err();
+    let said = error.to_string();
+    assert_eq!(
+        said,
+        "w.toml:2:11: byte 0xe9 is no UTF-8: save the file as UTF-8"
+    );
 }
 
 #[test]

@@ -61,6 +61,12 @@ impl ControlPlane {
         Ok(ways)
     }
 
+    /// Whether the kernel had a way to this host, and has none any more.
+    pub(super) fn is_lost(&self, host: IpAddr) -> bool {
+        self.backends
+            .with(|known| known.get(&host) == Some(&Some(Way::Nowhere)))
+    }
+
     /// Tells workers how backends are reached.
     async fn tell_ways(&self, ways: Ways) -> Result<(), AskError> {
         let ways: Arc<[(IpAddr, Option<Way>)]> = ways.into();

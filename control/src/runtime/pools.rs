@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
 
-use wirepath_apps::proxy::{AccessRecord, Admin, PoolId, PoolReport, PoolSettings};
+use wirepath_apps::proxy::{AccessRecord, Admin, PoolId, PoolReport, PoolSettings, Standing};
 use wirepath_tcp::time::Instant;
 
 use super::mailbox::Served;
@@ -203,6 +203,11 @@ impl ControlPlane {
                 let ask = move |now, worker: &mut Served| worker.app().proxy().report(now, id);
                 if let Some(report) = worker.ask(ask).await? {
                     whole.add(&report);
+                }
+            }
+            for backend in &mut whole.backends {
+                if self.is_lost(backend.endpoint.address) {
+                    backend.standing = backend.standing.max(Standing::Unrouted);
                 }
             }
             if !whole.backends.is_empty() || whole.clients > 0 {

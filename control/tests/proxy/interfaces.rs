@@ -174,6 +174,7 @@ fn a_backend_whose_way_is_lost_is_not_looked_for_until_there_is_one() {
     route("delete");
     server.wait_until_says("no way to backend 10.78.0.10 any more");
     wait_until("workers know", || is_reset(&network));
+    assert_eq!(backend(&server, behind.at()).state, "unrouted");
     server.signal(Signal::HUP);
     server.wait_until_says("reload: nothing changes");
     for _ in 0..4 {
@@ -183,6 +184,7 @@ fn a_backend_whose_way_is_lost_is_not_looked_for_until_there_is_one() {
     route("add");
     wait_until("there is a way again", || !is_reset(&network));
     assert!(behind.accepted() > accepted);
+    assert_eq!(backend(&server, behind.at()).state, "up");
     server.stop();
 }
 

@@ -92,6 +92,8 @@ pub enum Standing {
     Ejected,
     /// Its checks have failed.
     Down,
+    /// The host's kernel has no way to it any more. A server knows, a worker does not.
+    Unrouted,
     /// It gets no more connections, as the operator wants it.
     Draining,
     /// It gets no connections, as the operator wants it.
@@ -106,6 +108,7 @@ impl Standing {
             Self::Up => "up",
             Self::Ejected => "ejected",
             Self::Down => "down",
+            Self::Unrouted => "unrouted",
             Self::Draining => "draining",
             Self::Disabled => "disabled",
         }

@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::flows::{OpenFlow, Place};
 use crate::link::{Link, LocalAddress, Way};
 use crate::ports::Fitness;
-use crate::wheel::TimerId;
 
 /// Why a connection could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
