@@ -251,9 +251,10 @@ impl Device for XdpDevice {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        // First what a peer waits for.
+        self.send_queued()?;
         self.rings.complete();
         self.offer_free_frames()?;
-        self.send_queued()?;
         self.flushes = self.flushes.wrapping_add(1);
         if self.gone || self.flushes.is_multiple_of(FLUSHES_PER_CHECK) {
             self.try_busy_poll();

@@ -434,6 +434,9 @@ impl Rings {
     #[inline]
     pub(crate) fn refill(&mut self) {
         let wanted = self.receive_share - self.ledger.receiving;
+        if wanted == 0 {
+            return;
+        }
         let rest = self.free.len() - wanted.min(self.free.len());
         // SAFETY: these slots are of this memory and free, so nobody else's.
         let filled = unsafe { self.parts.fill.produce(&self.free[rest..]) };
