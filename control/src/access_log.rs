@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use tokio::sync::Notify;
 use wirepath_apps::proxy::{AccessRecord, Cause};
 use wirepath_tcp::time::Instant;
 
@@ -50,27 +51,74 @@ struct Lost {
     lost: u64,
 }
 
-/// Says early whether the file can be written.
-///
-/// # Errors
-/// What the kernel says.
-pub fn check(file: &Path) -> io::Result<()> {
-    open(file).map(drop)
+/// The log of a server. The file is opened anew for each piece, so that it can be moved away at
+/// any time.
+#[derive(Debug)]
+pub struct AccessLog {
+    file: PathBuf,
+    /// Buffers that workers get for those they have filled.
+    empty: Vec<Vec<AccessRecord>>,
+    /// Lines that could not be written, and were not told of yet.
+    unwritten: u64,
 }
 
-/// Writes the log of a server to the end of `file`, until the end. The file is opened anew for
-/// each piece, so that it can be moved away at any time.
-pub async fn write(file: PathBuf, plane: &ControlPlane) {
-    let workers = plane.workers().len();
-    let mut empty: Vec<Vec<AccessRecord>> = Vec::new();
-    loop {
-        tokio::time::sleep(INTERVAL).await;
-        while empty.len() < workers {
-            empty.push(Vec::with_capacity(RECORDS));
+impl AccessLog {
+    /// A log to the end of `file`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open(file: &Path) -> io::Result<Self> {
+        open(file)?;
+        Ok(Self {
+            file: file.to_owned(),
+            empty: Vec::new(),
+            unwritten: 0,
+        })
+    }
+
+    /// Writes what workers have to tell, until `closed` says that no more will come, and what has
+    /// come until then.
+    pub async fn write_until(&mut self, closed: &Notify, plane: &ControlPlane) {
+        // Workers keep nothing before they have a buffer.
+        self.write(plane).await;
+        let mut is_last = false;
+        while !is_last {
+            is_last = tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => false,
+                () = closed.notified() => true,
+            };
+            self.write(plane).await;
+        }
+    }
+
+    /// Writes what all workers have had to tell since the last time.
+    async fn write(&mut self, plane: &ControlPlane) {
+        let text = self.fetch(plane).await;
+        if text.is_empty() {
+            return;
+        }
+        let (file, unwritten) = (self.file.clone(), self.unwritten);
+        // A disk may be slow, and connections must not wait for it.
+        let append = move || append(&file, &text, unwritten);
+        let Ok(appended) = tokio::task::spawn_blocking(append).await else {
+            return;
+        };
+        self.unwritten = appended.unwritten;
+        if let Some(error) = appended.error {
+            let (file, lost) = (self.file.display(), self.unwritten);
+            tracing::error!(
+                "cannot write the access log to {file}: {error}; {lost} lines are lost"
+            );
+        }
+    }
+
+    async fn fetch(&mut self, plane: &ControlPlane) -> Vec<u8> {
+        while self.empty.len() < plane.workers().len() {
+            self.empty.push(Vec::with_capacity(RECORDS));
         }
         let (mut text, mut used) = (Vec::new(), Vec::new());
         let numbers = plane.pool_numbers();
-        let fetched = plane.exchange_logs(&mut empty, |records, lost, now| {
+        let fetched = plane.exchange_logs(&mut self.empty, |records, lost, now| {
             lines(&mut text, &records, (lost, now), &numbers);
             used.push(records);
         });
@@ -79,26 +127,78 @@ pub async fn write(file: PathBuf, plane: &ControlPlane) {
         }
         for mut buffer in used {
             buffer.clear();
-            empty.push(buffer);
+            self.empty.push(buffer);
         }
         // What the first exchange gives back has no room.
-        empty.retain(|buffer| buffer.capacity() > 0);
-        if text.is_empty() {
-            continue;
-        }
-        let to = file.clone();
-        // A disk may be slow, and connections must not wait for it.
-        let write = move || open(&to)?.write_all(&text);
-        let written = tokio::task::spawn_blocking(write).await;
-        if let Ok(Err(error)) = written {
-            let file = file.display();
-            tracing::error!("cannot write the access log to {file}: {error}; records are lost");
-        }
+        self.empty.retain(|buffer| buffer.capacity() > 0);
+        text
     }
 }
 
 fn open(file: &Path) -> io::Result<std::fs::File> {
     OpenOptions::new().create(true).append(true).open(file)
+}
+
+/// What became of lines.
+struct Appended {
+    error: Option<io::Error>,
+    /// Those that are not in the file, with those of before.
+    unwritten: u64,
+}
+
+/// Adds whole lines to a file: first how many could not be written before, if any, and of `text`
+/// as many as there is room for.
+fn append(file: &Path, text: &[u8], unwritten: u64) -> Appended {
+    let mut all = Vec::new();
+    if unwritten > 0 {
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        add(
+            &mut all,
+            &Lost {
+                time,
+                lost: unwritten,
+            },
+        );
+    }
+    let told = all.len();
+    all.extend_from_slice(text);
+    let (written, error) = match write_lines(file, &all) {
+        Ok(()) => (all.len(), None),
+        Err((written, error)) => (written, Some(error)),
+    };
+    let lines = all[written..].iter().filter(|&&byte| byte == b'\n').count() as u64;
+    let unwritten = match written < told {
+        // The line that tells of the others is none of them.
+        true => unwritten + lines - 1,
+        false => lines,
+    };
+    Appended { error, unwritten }
+}
+
+/// Adds lines to a file; with an error, how many bytes of whole lines are there.
+fn write_lines(file: &Path, lines: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut file = open(file).map_err(|error| (0, error))?;
+    let mut written = 0;
+    while written < lines.len() {
+        let error = match file.write(&lines[written..]) {
+            Ok(0) => io::ErrorKind::WriteZero.into(),
+            Ok(count) => {
+                written += count;
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => error,
+        };
+        let whole = lines[..written].iter().rposition(|&byte| byte == b'\n');
+        let whole = whole.map_or(0, |end| end + 1);
+        // What came of the next line would spoil it.
+        if let Ok(about) = file.metadata() {
+            let part = (written - whole) as u64;
+            let _ = file.set_len(about.len().saturating_sub(part));
+        }
+        return Err((whole, error));
+    }
+    Ok(())
 }
 
 /// Adds a line for each record; `now` is the time on the clock of the records.
@@ -158,6 +258,20 @@ mod tests {
     use wirepath_wire::tuple::{Endpoint, Tuple};
 
     use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_told_of_when_it_can() {
+        let full = append(Path::new("/dev/full"), b"1\n2\n3\n", 0);
+        assert!(full.error.is_some());
+        let again = append(Path::new("/dev/full"), b"4\n", full.unwritten);
+        assert_eq!(again.unwritten, 4);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log");
+        let written = append(&file, b"5\n", again.unwritten);
+        assert_eq!((written.error.is_none(), written.unwritten), (true, 0));
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.contains("\"lost\":4}\n5\n"), "{text}");
+    }
 
     #[test]
     fn a_connection_is_a_line_and_what_was_lost_another() {

@@ -150,11 +150,7 @@ fn a_kernel_that_leaves_work_to_its_device_sends_no_longer_frames() {
 fn without_multi_buffer_peers_are_told_what_one_slot_holds() {
     let network = network("jumbo-off", JUMBO);
     let server = server(&network, &["--multi-buffer", "off"]);
-    assert!(
-        server.log().contains("packets above the limit"),
-        "{}",
-        server.log()
-    );
+    server.wait_until_says("packets above the limit");
     for address in ADDRESSES {
         let stream = client::connect(&network.client, (address, 7));
         client::echo_and_stay(&stream, 16 << 20, 5);

@@ -53,7 +53,7 @@ impl From<ListenError> for Failure {
             ListenError::Taken(..) | ListenError::TooMany(_) => StatusCode::CONFLICT,
             // Another program of this host has the port.
             ListenError::Reserve(_) => StatusCode::CONFLICT,
-            ListenError::Worker(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ListenError::Ending | ListenError::Worker(_) => StatusCode::SERVICE_UNAVAILABLE,
             ListenError::Steering(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error)

@@ -50,7 +50,9 @@ pub(super) async fn reload(
 fn refusal(error: &ReloadError) -> Failure {
     let status = match error {
         ReloadError::Source(_) | ReloadError::NeedsRestart(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ReloadError::Listen(ListenError::Worker(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        ReloadError::Ending | ReloadError::Listen(ListenError::Worker(_)) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ReloadError::NoFile | ReloadError::Listen(_) => StatusCode::CONFLICT,
     };
     Failure::new(status, error)

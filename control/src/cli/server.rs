@@ -9,10 +9,11 @@ use anyhow::Context;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::Failure;
 use super::flags::Flags;
-use crate::access_log;
+use crate::access_log::AccessLog;
 use crate::api::{self, ControlSocket};
 use crate::config::{
     Back, BackendEntry, BalanceChoice, Configuration, HeaderChoice, ListenerEntry, Place,
@@ -208,40 +209,56 @@ impl Signals {
 
 async fn run_until_told(source: Source, configuration: Configuration) -> Result<(), Failure> {
     // Before anything is made that a signal would leave behind.
-    let mut signals = Signals::new(source.has_file())?;
+    let signals = Signals::new(source.has_file())?;
     let runtime = Runtime::start(configuration.options()).await?;
     let interface = configuration.interface.clone();
     let control = ControlSocket::bind(configuration.control.as_deref(), &interface)?;
     let plane = runtime.plane();
     let metrics = metrics_listener(configuration.metrics).await?;
-    let log = configuration.access_log.clone();
-    check_log(log.as_deref())?;
+    let log = open_log(configuration.access_log.as_deref())?;
     announce(&runtime, &control).await?;
     let reloader = Arc::new(Reloader::new(source, configuration, runtime.plane()));
     let state = api::Server::new(runtime.plane()).with_reloader(Arc::clone(&reloader));
     tell_manager(&[NotifyState::Ready]);
+    // While connections are closed as well.
+    let attend = async {
+        tokio::select! {
+            result = api::serve(&control, state.clone()) => result,
+            result = serve_metrics(metrics, state) => result,
+            () = plane.watch() => Ok(()),
+        }
+    };
+    let closed = Notify::new();
+    let live = async {
+        live(&runtime, &reloader, signals).await;
+        closed.notify_one();
+    };
+    let live_and_log = async { tokio::join!(live, write_log(log, &closed, &plane)) };
     tokio::select! {
-        signal = signals.end_or_reload(&reloader) => {
+        result = attend => result?,
+        _ = live_and_log => {}
+    }
+    let ended = runtime.end();
+    Ok(ended.with_context(|| format!("the server on {interface} failed"))?)
+}
+
+/// Serves until a signal comes, and then closes all connections.
+async fn live(runtime: &Runtime, reloader: &Reloader, mut signals: Signals) {
+    tokio::select! {
+        signal = signals.end_or_reload(reloader) => {
             tracing::info!("{signal}: closing connections");
         }
         () = runtime.failed() => tracing::error!("a worker has ended"),
-        result = api::serve(&control, state.clone()) => result?,
-        result = serve_metrics(metrics, state) => result?,
-        () = plane.watch() => {}
-        () = write_log(log, &plane) => {}
     }
     tell_manager(&[NotifyState::Stopping]);
-    // No reload adds to what is taken down.
-    let last = reloader.freeze().await;
-    let drain = last.drain.duration();
+    let drain = reloader.end().await;
     let patience = async {
         tokio::select! {
             () = tokio::time::sleep(drain) => {}
             signal = signals.end() => tracing::info!("{signal} again: resetting connections"),
         }
     };
-    let stopped = runtime.stop(patience).await;
-    Ok(stopped.with_context(|| format!("the server on {interface} failed"))?)
+    runtime.close(patience).await;
 }
 
 /// Both ways it has been said aloud.
@@ -278,21 +295,19 @@ async fn metrics_listener(address: Option<SocketAddr>) -> Result<Option<TcpListe
 }
 
 /// Before anything is logged, so that nobody relies on a log that there is not.
-fn check_log(file: Option<&Path>) -> Result<(), Failure> {
-    let Some(file) = file else {
-        return Ok(());
-    };
-    let checked = access_log::check(file);
-    checked.map_err(|error| {
-        let failed = format!("cannot write the access log to {}", file.display());
-        Failure::Usage(anyhow::Error::new(error).context(failed))
-    })
+fn open_log(file: Option<&Path>) -> Result<Option<AccessLog>, Failure> {
+    let log = file.map(|file| {
+        AccessLog::open(file).map_err(|error| {
+            let failed = format!("cannot write the access log to {}", file.display());
+            Failure::Usage(anyhow::Error::new(error).context(failed))
+        })
+    });
+    log.transpose()
 }
 
-async fn write_log(file: Option<PathBuf>, plane: &ControlPlane) {
-    match file {
-        Some(file) => access_log::write(file, plane).await,
-        None => std::future::pending().await,
+async fn write_log(log: Option<AccessLog>, closed: &Notify, plane: &ControlPlane) {
+    if let Some(mut log) = log {
+        log.write_until(closed, plane).await;
     }
 }
 

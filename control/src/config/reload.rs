@@ -1,16 +1,21 @@
 //! Taking on a file that has changed, while the server runs.
 
 use std::fmt;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use super::diff::{self, Diff, SettingChange};
 use super::error::ConfigError;
 use super::file::Configuration;
 use super::place;
 use crate::runtime::{ControlPlane, ListenError};
+
+/// Bytes of the longest file that is read.
+const LONGEST: u64 = 1 << 20;
 
 /// Where a server's configuration comes from, so that it can come again.
 pub struct Source {
@@ -37,7 +42,7 @@ pub enum SourceError {
         /// The file.
         file: PathBuf,
         /// What the kernel said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Something in it is wrong.
     #[error(transparent)]
@@ -80,7 +85,7 @@ impl Source {
             configuration.check("", Path::new("command line"))?;
             return Ok(configuration);
         };
-        let bytes = std::fs::read(file).map_err(|source| SourceError::Unreadable {
+        let bytes = read(file).map_err(|source| SourceError::Unreadable {
             file: file.clone(),
             source,
         })?;
@@ -92,12 +97,29 @@ impl Source {
     }
 }
 
+/// A whole file. Whatever else may have no end, or keep a running server waiting.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(file)?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(io::Error::other("it is longer than a MiB"));
+    }
+    Ok(bytes)
+}
+
 /// Why nothing was taken on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// There is no file.
     #[error("this server was started without a file (`wirepath serve -c FILE`): nothing to reload")]
     NoFile,
+    /// It closes its connections.
+    #[error("the server is ending; nothing has changed")]
+    Ending,
     /// What is there is wrong.
     #[error("{0}; nothing has changed")]
     Source(#[from] SourceError),
@@ -115,8 +137,8 @@ pub enum ReloadError {
 pub struct Reloader {
     source: Source,
     plane: Arc<ControlPlane>,
-    /// Held over a reload, so that reloads come one after the other.
-    running: Mutex<Configuration>,
+    /// Held over a reload, so that reloads come one after the other; `None` once it ends.
+    running: Mutex<Option<Configuration>>,
 }
 
 impl Reloader {
@@ -126,13 +148,14 @@ impl Reloader {
         Self {
             source,
             plane,
-            running: Mutex::new(running),
+            running: Mutex::new(Some(running)),
         }
     }
 
-    /// What the server was last told. No reload begins while this is held.
-    pub async fn freeze(&self) -> MutexGuard<'_, Configuration> {
-        self.running.lock().await
+    /// Reloads nothing from now on; how long connections are to have to end.
+    pub async fn end(&self) -> Duration {
+        let last = self.running.lock().await.take();
+        last.map_or(Duration::ZERO, |last| last.drain.duration())
     }
 
     /// What a reload would change.
@@ -141,8 +164,9 @@ impl Reloader {
     /// See [`ReloadError`].
     pub async fn preview(&self) -> Result<Diff, ReloadError> {
         let running = self.running.lock().await;
+        let running = running.as_ref().ok_or(ReloadError::Ending)?;
         let wanted = self.wanted()?;
-        let settings = changeable(&running, &wanted)?;
+        let settings = changeable(running, &wanted)?;
         self.plane.check_pools(&wanted.pools()).await?;
         let numbers = self.plane.pool_numbers().with(&wanted.pools());
         let listeners = wanted.listeners(&numbers);
@@ -171,8 +195,9 @@ impl Reloader {
 
     async fn try_reload(&self) -> Result<Diff, ReloadError> {
         let mut running = self.running.lock().await;
+        let running = running.as_mut().ok_or(ReloadError::Ending)?;
         let wanted = self.wanted()?;
-        let settings = changeable(&running, &wanted)?;
+        let settings = changeable(running, &wanted)?;
         let numbers = self.plane.set_pools(wanted.pools()).await?;
         let listeners = wanted.listeners(&numbers);
         let replaced = self.plane.replace_listeners(wanted.tcp(), &listeners).await;

@@ -6,7 +6,9 @@ use wirepath_apps::Service;
 use wirepath_tcp::config::{Config, CongestionControl};
 
 use super::diff::{Diff, settings};
-use super::{BackendEntry, CheckEntry, Configuration, PoolEntry, TcpSettings, server_defaults};
+use super::{
+    BackendEntry, CheckEntry, Configuration, PoolEntry, Source, TcpSettings, server_defaults,
+};
 
 const EXAMPLE: &str = include_str!("../../../docs/wirepath.toml");
 
@@ -231,6 +233,16 @@ fn pools_and_backends_that_come_and_go_have_signs() {
         assert_eq!(found.count(), 1, "{start} in {text}");
     }
     assert_eq!(text.lines().count(), starts.len(), "{text}");
+}
+
+#[test]
+fn what_is_no_regular_file_or_too_long_is_not_read() {
+    let said = |file: &Path| Source::file(file).load().unwrap_err().to_string();
+    let zeros = said(Path::new("/dev/zero"));
+    assert_eq!(zeros, "cannot read /dev/zero: it is no regular file");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(2 << 20).unwrap();
+    assert!(said(file.path()).ends_with("it is longer than a MiB"));
 }
 
 #[test]

@@ -165,13 +165,27 @@ impl Runtime {
     ///
     /// # Errors
     /// Why a worker had ended, if one had.
-    pub async fn stop(mut self, patience: impl Future<Output = ()>) -> std::io::Result<()> {
+    pub async fn stop(self, patience: impl Future<Output = ()>) -> std::io::Result<()> {
+        self.close(patience).await;
+        self.end()
+    }
+
+    /// The first part of [`stop`](Self::stop), in which all can still be asked.
+    pub async fn close(&self, patience: impl Future<Output = ()>) {
+        self.plane.take_no_more();
         let workers = self.plane.workers();
         workers.iter().for_each(WorkerHandle::drain);
         self.wait_until_closed(patience).await;
         workers.iter().for_each(WorkerHandle::abort_all);
         self.wait_until_closed(tokio::time::sleep(FAREWELL)).await;
-        self.end()
+    }
+
+    /// Ends it as it is.
+    ///
+    /// # Errors
+    /// Why a worker had ended, if one had.
+    pub fn end(mut self) -> std::io::Result<()> {
+        self.take_down()
     }
 
     async fn wait_until_closed(&self, patience: impl Future<Output = ()>) {
@@ -195,7 +209,7 @@ impl Runtime {
         }
     }
 
-    fn end(&mut self) -> std::io::Result<()> {
+    fn take_down(&mut self) -> std::io::Result<()> {
         self.attachments.clear();
         self.plane.workers().iter().for_each(WorkerHandle::end);
         let mut end = Ok(());
@@ -209,7 +223,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if let Err(error) = self.end() {
+        if let Err(error) = self.take_down() {
             tracing::error!(%error, "a worker failed");
         }
     }

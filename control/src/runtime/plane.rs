@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
@@ -34,6 +34,9 @@ pub enum ListenError {
     /// Somebody listens there already.
     #[error("{0} is listened at already, by {1}")]
     Taken(SocketAddr, &'static str),
+    /// No listener is added any more.
+    #[error("the server is ending")]
+    Ending,
     /// Nobody listens there.
     #[error("nobody listens at {0}")]
     Unknown(SocketAddr),
@@ -123,6 +126,8 @@ pub struct ControlPlane {
     pub(super) backends: Backends,
     /// Times that a worker was stuck.
     stalls: AtomicU64,
+    /// Whether it closes its connections and ends.
+    ending: AtomicBool,
     /// Held over every change, so that changes come one after the other.
     pub(super) listening: Mutex<ByEndpoint>,
 }
@@ -141,6 +146,7 @@ impl ControlPlane {
             pools: std::sync::Mutex::default(),
             backends: Backends::default(),
             stalls: AtomicU64::new(0),
+            ending: AtomicBool::new(false),
             listening: Mutex::default(),
         }
     }
@@ -228,6 +234,11 @@ impl ControlPlane {
             .await
     }
 
+    /// No listener is added from now on.
+    pub(super) fn take_no_more(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
     /// Has somebody wait at `endpoint`. When it returns every worker knows, and after them the
     /// XDP program: no SYN is refused that comes later.
     ///
@@ -248,6 +259,9 @@ impl ControlPlane {
         endpoint: SocketAddr,
         settings: ListenerSettings,
     ) -> Result<(), ListenError> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Err(ListenError::Ending);
+        }
         let known = listening.get(&endpoint);
         if let Some(known) = known.filter(|known| !known.closing) {
             return Err(ListenError::Taken(endpoint, known.settings.role.name()));

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use serde_json::Value;
 use wirepath::netns::Network;
 
@@ -85,6 +86,37 @@ fn each_connection_leaves_a_line_when_it_is_over() {
     echoed(&network, "again");
     wait_until("there is another file", || log.exists());
     server.stop();
+    fs::remove_file(&log).unwrap();
+}
+
+#[test]
+fn the_end_of_a_server_is_watched_and_logged() {
+    let (network, hosts) = backends::network("proxy-log-end", 1);
+    let echo = Backend::start(&hosts, 0, 7, Manner::Echo);
+    let log = control_path().with_extension("log");
+    let pool = file_of("", &plain(&[echo.at()]));
+    let text = format!("access_log = \"{}\"\ndrain = \"1m\"\n{pool}", log.display());
+    let (file, mut server) = serve(&network, &text);
+    let mut stream = client::connect(&network.client, FRONT);
+    client::ping(&stream, 0);
+    server.signal(Signal::TERM);
+    server.wait_until_says("SIGTERM: closing connections");
+    // It answers, and changes nothing any more.
+    assert_eq!(backend(&server, echo.at()).held, 1);
+    file.write(&text.replace("1m", "2m"));
+    let mut reload = Command::new(WIREPATH);
+    reload.arg("reload").arg("--control").arg(server.control());
+    let refused = reload.output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("the server is ending"), "{said}");
+    // The client says the last word.
+    stream.write_all(b"bye").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    server.check_end();
+    let text = fs::read_to_string(&log).unwrap();
+    let line: Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(line["client_end"], "finished");
     fs::remove_file(&log).unwrap();
 }
 

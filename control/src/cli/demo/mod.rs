@@ -5,6 +5,7 @@ mod report;
 mod server;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,9 +42,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         connections: args.connections as usize,
         short: args.short as usize,
         span: Duration::from_secs(args.seconds),
+        control: std::env::temp_dir().join(format!("wp-{}-demo.sock", std::process::id())),
     };
-    let report = netns::guarded(move || demonstrate(&parameters))?;
-    print!("{report}");
+    let control = parameters.control.clone();
+    let report = netns::guarded(move || demonstrate(&parameters));
+    // Whatever has ended it: a server that was killed leaves it behind.
+    let _ = std::fs::remove_file(control);
+    print!("{}", report?);
     Ok(())
 }
 
@@ -51,6 +56,8 @@ struct Parameters {
     connections: usize,
     short: usize,
     span: Duration,
+    /// The control socket of the server.
+    control: PathBuf,
 }
 
 fn demonstrate(parameters: &Parameters) -> anyhow::Result<Report> {
@@ -59,7 +66,7 @@ fn demonstrate(parameters: &Parameters) -> anyhow::Result<Report> {
     steps.begin("making two namespaces and a veth pair");
     let network = Network::direct("demo", &Link::default())?;
     steps.begin("starting wirepath echo on the server's end");
-    let server = Server::start(&network.server)?;
+    let server = Server::start(&network.server, &parameters.control)?;
     let addresses = [
         IpAddr::V4(Network::SERVER_V4),
         IpAddr::V6(Network::SERVER_V6),
@@ -87,6 +94,7 @@ fn drive(
         connections,
         short,
         span,
+        ..
     } = *parameters;
     steps.count(connections, "connections at once, every byte compared");
     let exchange = Exchange {

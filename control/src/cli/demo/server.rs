@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,9 +26,8 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it on the last core, and returns when it is ready.
-    pub(super) fn start(namespace: &Namespace) -> anyhow::Result<Self> {
+    pub(super) fn start(namespace: &Namespace, control: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find the wirepath program")?;
-        let control = std::env::temp_dir().join(format!("{}.sock", namespace.name()));
         let mut command = namespace.command(program);
         command.args([
             "echo",
@@ -37,7 +36,7 @@ impl Server {
             "--idle",
             "spin",
         ]);
-        command.arg("--control").arg(&control);
+        command.arg("--control").arg(control);
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         if let [_, .., last] = &cores[..] {
             command.args(["--cores", &last.id.to_string()]);
@@ -53,7 +52,7 @@ impl Server {
         let this = Self {
             child,
             pidfd,
-            control,
+            control: control.to_owned(),
         };
         // The server names its control socket when all else is ready.
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
@@ -108,6 +107,5 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
         let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.control);
     }
 }
