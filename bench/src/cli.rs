@@ -113,3 +113,9 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         written => written.context("cannot write to standard output"),
     }
 }
+
+/// As one says it on the command line.
+pub(crate) fn named(choice: &impl clap::ValueEnum) -> String {
+    let value = choice.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}

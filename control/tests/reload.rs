@@ -369,3 +369,51 @@ fn a_file_can_be_looked_at_without_a_server() {
     let missing = look(&["check", "/no/such/file"]).unwrap();
     assert_eq!(missing.status.code(), Some(2), "{missing:?}");
 }
+
+#[test]
+fn a_file_is_checked_against_the_machine_it_is_for() {
+    let network = network("file-here");
+    let proxy = |backend: &str| {
+        format!(
+            "[[listener]]\nservice = \"proxy\"\nlisten = 80\npool = \"web\"\n[[pool]]\n\
+            name = \"web\"\n[[pool.backend]]\naddress = \"{backend}\"\n"
+        )
+    };
+    let cases = [
+        (ECHO.to_owned(), None),
+        (proxy("10.77.0.9:80"), None),
+        (
+            "[[listener]]\nservice = \"echo\"\nlisten = \"10.99.0.1:7\"\n".to_owned(),
+            Some("10.99.0.1:7 is not served here"),
+        ),
+        (
+            proxy("10.77.0.2:80"),
+            Some("backend 10.77.0.2 is an address of this host"),
+        ),
+        (
+            format!("metrics = \"10.9.9.9:80\"\n{ECHO}"),
+            Some("metrics at 10.9.9.9:80: "),
+        ),
+        (
+            format!("access_log = \"/no/such/log\"\n{ECHO}"),
+            Some("access_log: there is no folder /no/such"),
+        ),
+        ("workers = 99\n".to_owned(), Some("99 workers")),
+    ];
+    for (text, obstacle) in cases {
+        let file = File::new(&text);
+        let mut check = network.server.command(WIREPATH);
+        let checked = check
+            .args(["config", "check", file.path()])
+            .output()
+            .unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+        let said = String::from_utf8(checked.stdout).unwrap();
+        let told = said.split_once("but not on this machine as it is: ");
+        let told = told.map(|(_, told)| told.to_owned());
+        match obstacle {
+            None => assert_eq!(told, None),
+            Some(start) => assert!(told.is_some_and(|it| it.starts_with(start)), "{said}"),
+        }
+    }
+}

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::suite::{Goal, Metric, Rival, Subject};
 use crate::bed::Sample;
+use crate::cli::named;
 use crate::environment::Environment;
 use crate::load::Load;
 use crate::summary::{Summary, Verdict};
@@ -90,6 +91,7 @@ impl Match {
             ("<=", most <= ratio, least > ratio)
         };
         let reached = match (all, none) {
+            _ if self.verdict == Verdict::TooFewRuns => "unclear",
             (true, _) => "reached",
             (_, true) => "missed",
             _ => "unclear",
@@ -115,16 +117,16 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:<10} {:<14} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
+            "{:<13} {:<15} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
             "subject", "against", "", "wirepath", "other", "wirepath / other", "goal", "cpus"
         )?;
         for it in &self.matches {
             let [ours, theirs] = it.cpus;
             writeln!(
                 f,
-                "{:<10} {:<14} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
-                format!("{:?}", it.subject),
-                format!("{:?}", it.rival),
+                "{:<13} {:<15} {:>7} {:>30} {:>30} {:>23} {:<16} {:>11}",
+                named(&it.subject),
+                named(&it.rival),
                 it.metric.name(),
                 value(&it.ours),
                 value(&it.theirs),

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use super::Work;
+use crate::cli::named;
 
 /// Rounds of the shorter and of the longer run: their difference is what rounds cost.
 const ROUNDS: [u32; 2] = [50, 150];
@@ -33,7 +34,7 @@ fn play(work: Work, connections: u32, rounds: u32) -> anyhow::Result<(f64, f64)>
         .args(["--tool=callgrind", "--toggle-collect=*counted_*"])
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(program)
-        .args(["stack", "--play", &argument(work)])
+        .args(["stack", "--play", &named(&work)])
         .args(["--rounds", &rounds.to_string()])
         .args(["--connections", &connections.to_string()])
         .output()
@@ -49,11 +50,4 @@ fn play(work: Work, connections: u32, rounds: u32) -> anyhow::Result<(f64, f64)>
         .find_map(|line| line.strip_prefix("totals: "));
     let total = total.and_then(|total| total.trim().parse().ok());
     Ok((total.context("callgrind gives no total")?, done))
-}
-
-/// The name that the command line has for it.
-fn argument(work: Work) -> String {
-    use clap::ValueEnum as _;
-    let value = work.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -68,7 +68,7 @@ pub struct PoolStats {
 pub struct BackendStats {
     /// Where it is.
     pub address: SocketAddr,
-    /// How it stands: up, ejected, down, unrouted, draining or disabled.
+    /// How it stands: up, ejected, down, unrouted, draining, disabled or removed.
     pub state: String,
     /// Connections and attempts now.
     pub held: usize,

@@ -1,15 +1,16 @@
 //! `wirepath config`: looks at configuration files.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
 
 use wirepath_apps::Service;
-use wirepath_xdp::Interface;
 
 use super::Failure;
 use super::servers::print;
 use crate::config::{Back, Configuration, ListenerEntry, Source};
+use crate::runtime::rehearse;
 
 /// What `config` can be told.
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::Check { file } => {
             let configuration = Source::file(file).load()?;
-            print(&summary(&configuration))?;
+            let mut text = summary(&configuration);
+            for obstacle in obstacles(&configuration)? {
+                let _ = writeln!(text, "but not on this machine as it is: {obstacle}");
+            }
+            print(&text)?;
         }
         Command::Show { file } => {
             let configuration = Source::file(file).load()?;
@@ -94,14 +99,33 @@ fn summary(configuration: &Configuration) -> String {
     if configuration.listeners.is_empty() {
         text.push_str("would listen nowhere: there is no [[listener]]\n");
     }
-    let back = configuration.back.iter().map(|back| &back.interface);
-    for name in std::iter::once(front).chain(back) {
-        // The file may be for another machine.
-        if let Err(error) = Interface::find(name) {
-            let _ = writeln!(text, "but not on this machine as it is: {error}");
-        }
-    }
     text
+}
+
+/// What keeps a server from it on this machine; the file may be for another.
+fn obstacles(configuration: &Configuration) -> Result<Vec<String>, Failure> {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let rehearsed = tokio.block_on(rehearse(&configuration.options()));
+    let metrics = configuration.metrics.and_then(|address| {
+        let error = TcpListener::bind(address).err()?;
+        // A server that runs has it.
+        let is_taken = error.kind() == ErrorKind::AddrInUse;
+        (!is_taken).then(|| format!("metrics at {address}: {error}"))
+    });
+    let log = configuration.access_log.as_ref().and_then(|file| {
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let missing = folder.filter(|folder| !folder.is_dir())?;
+        Some(format!(
+            "access_log: there is no folder {}",
+            missing.display()
+        ))
+    });
+    let rehearsed = rehearsed.err().map(|error| error.to_string());
+    Ok([rehearsed, metrics, log].into_iter().flatten().collect())
 }
 
 fn list(addresses: &[IpAddr]) -> String {

@@ -156,8 +156,12 @@ fn backends(configuration: &Configuration) -> Option<Flaw> {
         .find_map(|(nth, at, backend, before)| {
             let key = format!("pool[{nth}].backend[{at}].address");
             let address = backend.address;
-            if !ip::is_unicast(address.ip()) || address.port() == 0 {
-                return flaw(key, format!("{address} is no single host's port"));
+            if address.ip().is_loopback() {
+                let problem = format!("{address} is this host itself, must be another host's");
+                return flaw(key, problem);
+            }
+            if !ip::is_unicast(address.ip()) {
+                return flaw(key, format!("{address} is no single host's"));
             }
             let back = configuration.back.iter().flat_map(|back| &back.addresses);
             let mut served = configuration.addresses.iter().chain(back);

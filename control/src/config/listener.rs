@@ -66,6 +66,42 @@ impl Setting for Place {
 
 written_as_setting!([] Place);
 
+impl Setting for SocketAddr {
+    fn allowed() -> String {
+        "ADDRESS:PORT such as \"192.0.2.10:80\" or \"[2001:db8::1]:80\", the port from 1".to_owned()
+    }
+
+    fn read(written: &Written) -> Option<Self> {
+        let Written::Text(text) = written else {
+            return None;
+        };
+        let endpoint: Self = text.parse().ok()?;
+        (endpoint.port() > 0).then_some(endpoint)
+    }
+
+    fn write(&self) -> Written {
+        Written::Text(self.to_string())
+    }
+}
+
+impl Setting for IpNet {
+    fn allowed() -> String {
+        "a network such as \"10.0.0.0/8\" or \"2001:db8::/32\"; one address has /32 or /128"
+            .to_owned()
+    }
+
+    fn read(written: &Written) -> Option<Self> {
+        match written {
+            Written::Text(text) => text.parse().ok(),
+            Written::Integer(_) => None,
+        }
+    }
+
+    fn write(&self) -> Written {
+        Written::Text(self.to_string())
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address {
@@ -88,10 +124,18 @@ pub struct ListenerEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
     /// Networks of clients that may connect, and that may not.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "super::setting::deserialize_all",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub allow: Vec<IpNet>,
     /// See `allow`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "super::setting::deserialize_all",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub deny: Vec<IpNet>,
     /// Settings of its connections, over those of all.
     #[serde(default, skip_serializing_if = "TcpSettings::is_silent")]

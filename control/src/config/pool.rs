@@ -46,6 +46,7 @@ pub struct PoolEntry {
     pub eject_most: Wait,
     pub slow_start: Or<Wait, Off>,
     pub proxy_header: HeaderChoice,
+    #[serde(deserialize_with = "super::setting::deserialize_all")]
     pub proxy_header_from: Vec<IpNet>,
     #[serde(skip_serializing_if = "TcpSettings::is_silent")]
     pub tcp: TcpSettings,
@@ -73,6 +74,7 @@ pub struct CheckEntry {
 #[serde(deny_unknown_fields, expecting = "a table [[pool.backend]]")]
 #[expect(missing_docs, reason = "docs/wirepath.toml tells what each is")]
 pub struct BackendEntry {
+    #[serde(with = "super::setting")]
     pub address: SocketAddr,
     #[serde(default = "one")]
     pub weight: Count<0, 256>,

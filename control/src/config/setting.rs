@@ -65,6 +65,22 @@ pub(super) fn serialize<T: Setting, S: Serializer>(setting: &T, to: S) -> Result
     }
 }
 
+/// Several in an array.
+pub(super) fn deserialize_all<'de, T: Setting, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Item<T>(T);
+
+    impl<'de, T: Setting> Deserialize<'de> for Item<T> {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            deserialize(from).map(Self)
+        }
+    }
+
+    let items = Vec::deserialize(from)?;
+    Ok(items.into_iter().map(|Item(setting)| setting).collect())
+}
+
 /// A flag: what looks like a number is one.
 pub(super) fn from_flag<T: Setting>(text: &str) -> Result<T, String> {
     let written = text

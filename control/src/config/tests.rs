@@ -146,6 +146,24 @@ fn what_is_wrong_is_told_with_line_column_key_and_what_is_allowed() {
         "interface = \"eth0\"\n[[listener]]\nservice = \"echo\"\nlisten = \"7\"\n",
         "a.toml:4:10: listener[0].listen: is \"7\", must be a port from 1 to 65535, or ",
     );
+    let backend = |address: &str| {
+        format!(
+            "interface = \"eth0\"\n[[pool]]\nname = \"web\"\n\
+            [[pool.backend]]\naddress = \"{address}\"\n"
+        )
+    };
+    for address in ["10.77.2.2", "example.com:80", "10.77.2.2:0"] {
+        let said = format!("a.toml:5:11: pool[0].backend[0].address: is {address:?}, must be ADD");
+        refused(&backend(address), &said);
+    }
+    refused(
+        &backend("127.0.0.1:80"),
+        "a.toml:5:1: pool[0].backend[0].address: 127.0.0.1:80 is this host itself, must be ",
+    );
+    refused(
+        "interface = \"eth0\"\n[[listener]]\nservice = \"echo\"\nallow = [\"10.0.0.0/33\"]\n",
+        "a.toml:4:10: listener[0].allow[0]: is \"10.0.0.0/33\", must be a network such as ",
+    );
     refused(
         "interface = \"eth0\"\n[[listener]]\nlisten = 7\n",
         "a.toml:2:1: listener[0]: missing field `service`",

@@ -285,7 +285,8 @@ fn has_host(pool: &PoolSettings, host: IpAddr) -> bool {
     backends.any(|backend| backend.endpoint.address == host)
 }
 
-fn hosts(pools: &[PoolOptions]) -> BTreeSet<IpAddr> {
+/// The hosts of all backends.
+pub(super) fn hosts(pools: &[PoolOptions]) -> BTreeSet<IpAddr> {
     let backends = pools.iter().flat_map(|pool| &pool.settings.backends);
     backends.map(|it| it.endpoint.address).collect()
 }

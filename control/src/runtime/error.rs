@@ -137,7 +137,15 @@ pub enum StartError {
     )]
     NotUsable(IpAddr),
     /// The kernel would not keep a port free.
-    #[error("cannot reserve port {} of {}: {source}", endpoint.port(), endpoint.ip())]
+    #[error(
+        "cannot reserve port {} of {}: {source}{}", endpoint.port(), endpoint.ip(),
+        match source.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 take root or CAP_NET_BIND_SERVICE: choose another (--port)"
+            }
+            _ => "",
+        }
+    )]
     Reserve {
         /// The endpoint that was asked for.
         endpoint: SocketAddr,

@@ -21,7 +21,7 @@ pub(super) struct InterfacePlan {
     pub(super) mac: MacAddr,
     pub(super) addresses: Vec<LocalAddress>,
     /// Those that the kernel has on it.
-    kernel: Vec<IpAddr>,
+    pub(super) kernel: Vec<IpAddr>,
     pub(super) queues: Vec<u32>,
 }
 

@@ -31,6 +31,7 @@ pub use plane::{ControlPlane, ListenError, ListenerInfo, ListenerSettings};
 pub use pools::{PoolNumbers, PoolOptions};
 pub use replace::{ListenerChange, ListenerChanges};
 pub use report::{FlowChunk, QueueReport, ServerReport, WorkerReport};
+pub use set_up::rehearse;
 pub use worker::Idle;
 
 use std::net::{IpAddr, SocketAddr};

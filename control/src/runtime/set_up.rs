@@ -1,7 +1,7 @@
 //! From options to a running server, step by step. Each step is undone by dropping what it made.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -17,6 +17,7 @@ use wirepath_stack::worker::WorkerConfig;
 use wirepath_tcp::isn::Secret;
 use wirepath_xdp::{self as xdp, XdpDevice};
 
+use super::backends;
 use super::directory::{Directory, WORKERS_MAX};
 use super::hand_over::{Colleagues, Room};
 use super::interface_plan::InterfacePlan;
@@ -86,6 +87,41 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
         listening.map_err(StartError::from)?;
     }
     Ok(runtime)
+}
+
+/// Says why a server could not start, as far as that can be known without starting it: ports may
+/// be taken, by a server that runs.
+///
+/// # Errors
+/// The first of the reasons.
+pub async fn rehearse(options: &ServerOptions) -> Result<(), StartError> {
+    check_cores(&options.cores)?;
+    let plans = survey(options).await?;
+    check_addresses(&plans)?;
+    count_workers(options, &plans)?;
+    let addresses: Vec<LocalAddress> = plans.iter().flat_map(|it| it.addresses.clone()).collect();
+    for (endpoint, _) in endpoints(options, &addresses) {
+        served(&addresses, endpoint)?;
+    }
+    let kernel = plans.iter().flat_map(|plan| &plan.kernel);
+    let here: Vec<IpAddr> = kernel
+        .copied()
+        .chain(addresses.iter().map(|local| local.address))
+        .collect();
+    for host in backends::hosts(&options.pools) {
+        if here.contains(&host) {
+            return Err(StartError::BackendIsHere(host));
+        }
+        if !addresses
+            .iter()
+            .any(|local| local.address.is_ipv4() == host.is_ipv4())
+        {
+            let names: Vec<_> = plans.iter().map(InterfacePlan::name).collect();
+            let interface = names.join(" or ");
+            return Err(StartError::NoSource { host, interface });
+        }
+    }
+    Ok(())
 }
 
 /// Looks at all interfaces.

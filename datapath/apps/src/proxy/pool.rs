@@ -10,7 +10,7 @@ use super::PairId;
 use super::backend::{Backend, Failure};
 use super::balance::Chooser;
 use super::check::Means;
-use super::report::{BackendReport, Cause, PoolReport, Refusals};
+use super::report::{BackendReport, Cause, PoolReport, Refusals, Standing};
 use super::settings::{Admin, BackendSettings, PoolSettings};
 
 /// A pool.
@@ -239,9 +239,14 @@ impl Pool {
     }
 
     pub(super) fn report(&self, now: Instant) -> PoolReport {
-        let backends = self.backends.iter().map(|backend| BackendReport {
+        let former = self.former.iter().filter(|backend| backend.held > 0);
+        let former = former.map(|backend| (backend, Standing::Removed));
+        let present = self.backends.iter();
+        let present = present.map(|backend| (backend, backend.standing(now)));
+        let backends = present.chain(former);
+        let backends = backends.map(|(backend, standing)| BackendReport {
             endpoint: backend.settings.endpoint,
-            standing: backend.standing(now),
+            standing,
             held: backend.held,
             tally: backend.tally,
         });

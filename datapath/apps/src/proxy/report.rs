@@ -98,6 +98,8 @@ pub enum Standing {
     Draining,
     /// It gets no connections, as the operator wants it.
     Disabled,
+    /// It is in the settings no more; connections that it has go on.
+    Removed,
 }
 
 impl Standing {
@@ -111,6 +113,7 @@ impl Standing {
             Self::Unrouted => "unrouted",
             Self::Draining => "draining",
             Self::Disabled => "disabled",
+            Self::Removed => "removed",
         }
     }
 }
@@ -124,7 +127,7 @@ pub struct PoolReport {
     pub queued: usize,
     /// Clients that were refused.
     pub refusals: Refusals,
-    /// Its backends.
+    /// Its backends, then those that are removed and still have connections.
     pub backends: Vec<BackendReport>,
 }
 

@@ -135,6 +135,21 @@ fn a_client_that_resets_while_a_backend_is_asked_leaves_nothing_and_blames_nobod
 }
 
 #[test]
+fn a_backend_that_is_removed_is_told_of_until_its_last_connection_has_ended() {
+    let mut lab = Lab::new(pool(&[backend(0, 0)]), PORTS);
+    let (mut client, mut server) = lab.pair(4_000);
+    lab.set_pool(pool(&[backend(1, 0)]));
+    assert_eq!(lab.backend(0).standing, Standing::Removed);
+    assert_eq!((lab.report().clients, lab.backend(0).held), (1, 1));
+    lab.close(&mut client);
+    lab.close(&mut server);
+    lab.hear(&mut client);
+    let report = lab.report();
+    assert_eq!((report.clients, report.backends.len()), (0, 1));
+    assert_eq!(report.backends[0].standing, Standing::Up);
+}
+
+#[test]
 fn what_an_operator_says_holds_until_the_settings_say_otherwise() {
     let mut lab = Lab::new(pool(&[backend(0, 0)]), PORTS);
     lab.set_admin(0, Admin::Drain);
