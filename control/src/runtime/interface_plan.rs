@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use wirepath_bpf::{AddressKind, Attachment, Mode, Steering};
+use wirepath_bpf::{AddressKind, Attachment, Mode, SteerError, Steering};
 use wirepath_stack::link::{InterfaceId, LocalAddress};
 use wirepath_wire::ethernet::MacAddr;
 use wirepath_wire::ip;
@@ -22,6 +22,8 @@ pub(super) struct InterfacePlan {
     pub(super) addresses: Vec<LocalAddress>,
     /// Those that the kernel has on it.
     pub(super) kernel: Vec<IpAddr>,
+    /// The kernel's number of the XDP program that is there.
+    program: Option<u32>,
     pub(super) queues: Vec<u32>,
 }
 
@@ -50,7 +52,19 @@ impl InterfacePlan {
             queues: choose_queues(options, &interface)?,
             interface,
             kernel: host.addresses,
+            program: host.xdp_program,
         })
+    }
+
+    /// Says early that an interface has a program, as of another server.
+    pub(super) fn check_free(&self) -> Result<(), StartError> {
+        match self.program {
+            None => Ok(()),
+            program => Err(SteerError::AlreadyAttached {
+                interface: self.name(),
+                program,
+            })?,
+        }
     }
 
     pub(super) fn name(&self) -> String {

@@ -36,6 +36,7 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
     check_addresses(&plans)?;
     let count = count_workers(&options, &plans)?;
     let addresses: Vec<LocalAddress> = plans.iter().flat_map(|it| it.addresses.clone()).collect();
+    plans.iter().try_for_each(InterfacePlan::check_free)?;
     // Before the XDP programs, whose drivers would complain less clearly.
     check_ports(&options, &addresses)?;
     for plan in &plans {

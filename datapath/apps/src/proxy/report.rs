@@ -78,8 +78,8 @@ counted! {
         failed: "Attempts that failed otherwise",
         reset: "Connections that it reset",
         ejected: "Times that it was left out for failing",
-        text_to: "Bytes of text to it",
-        text_from: "Bytes of text from it",
+        text_to: "Bytes of text to it, of connections that are over",
+        text_from: "Bytes of text from it, of connections that are over",
     }
 }
 
