@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-use tokio::sync::Notify;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use wirepath_apps::proxy::{AccessRecord, Cause};
 use wirepath_tcp::time::Instant;
 
@@ -15,6 +15,8 @@ use crate::runtime::{ControlPlane, PoolNumbers};
 
 /// How often records are fetched.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How long the last lines may take.
+const LAST_WRITE: Duration = Duration::from_secs(3);
 /// Records that a worker may have in the meantime; more are lost, and counted in a line.
 const RECORDS: usize = 16_384;
 
@@ -45,7 +47,7 @@ struct Line<'a> {
 }
 
 /// Records that found no room.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Lost {
     time: String,
     lost: u64,
@@ -76,16 +78,33 @@ impl AccessLog {
         })
     }
 
-    /// Writes what workers have to tell, until `closed` says that no more will come, and what has
-    /// come until then.
-    pub async fn write_until(&mut self, closed: &Notify, plane: &ControlPlane) {
+    /// Writes what workers have to tell, until it is `closed` as no more will come, and what has
+    /// come until then. A disk that does not answer does not keep a server from its end.
+    pub async fn write_until(&mut self, closed: watch::Receiver<bool>, plane: &ControlPlane) {
+        let file = self.file.clone();
+        let mut given_up = closed.clone();
+        let patience = async {
+            // Also when nobody is there any more to say so.
+            let _ = given_up.wait_for(|closed| *closed).await;
+            tokio::time::sleep(LAST_WRITE).await;
+        };
+        tokio::select! {
+            () = self.go_on(closed, plane) => {}
+            () = patience => {
+                let file = file.display();
+                tracing::error!("the access log's last lines are lost: {file} cannot be written");
+            }
+        }
+    }
+
+    async fn go_on(&mut self, mut closed: watch::Receiver<bool>, plane: &ControlPlane) {
         // Workers keep nothing before they have a buffer.
         self.write(plane).await;
         let mut is_last = false;
         while !is_last {
             is_last = tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => false,
-                () = closed.notified() => true,
+                _ = closed.wait_for(|closed| *closed) => true,
             };
             self.write(plane).await;
         }
@@ -94,7 +113,7 @@ impl AccessLog {
     /// Writes what all workers have had to tell since the last time.
     async fn write(&mut self, plane: &ControlPlane) {
         let text = self.fetch(plane).await;
-        if text.is_empty() {
+        if text.is_empty() && self.unwritten == 0 {
             return;
         }
         let (file, unwritten) = (self.file.clone(), self.unwritten);
@@ -103,8 +122,8 @@ impl AccessLog {
         let Ok(appended) = tokio::task::spawn_blocking(append).await else {
             return;
         };
-        self.unwritten = appended.unwritten;
-        if let Some(error) = appended.error {
+        let before = std::mem::replace(&mut self.unwritten, appended.unwritten);
+        if let Some(error) = appended.error.filter(|_| self.unwritten > before) {
             let (file, lost) = (self.file.display(), self.unwritten);
             tracing::error!(
                 "cannot write the access log to {file}: {error}; {lost} lines are lost"
@@ -160,19 +179,21 @@ fn append(file: &Path, text: &[u8], unwritten: u64) -> Appended {
             },
         );
     }
-    let told = all.len();
     all.extend_from_slice(text);
     let (written, error) = match write_lines(file, &all) {
         Ok(()) => (all.len(), None),
         Err((written, error)) => (written, Some(error)),
     };
-    let lines = all[written..].iter().filter(|&&byte| byte == b'\n').count() as u64;
-    let unwritten = match written < told {
-        // The line that tells of the others is none of them.
-        true => unwritten + lines - 1,
-        false => lines,
-    };
-    Appended { error, unwritten }
+    let unwritten = all[written..].split_inclusive(|&byte| byte == b'\n');
+    Appended {
+        error,
+        unwritten: unwritten.map(records_of).sum(),
+    }
+}
+
+/// How many records a line stands for.
+fn records_of(line: &[u8]) -> u64 {
+    serde_json::from_slice(line).map_or(1, |Lost { lost, .. }| lost)
 }
 
 /// Adds lines to a file; with an error, how many bytes of whole lines are there.

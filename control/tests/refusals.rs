@@ -196,14 +196,14 @@ fn a_user_without_privilege() {
 }
 
 #[test]
-fn a_port_that_another_server_has() {
+fn an_interface_that_another_server_has() {
     let network = network("two-servers");
     let (shared, owned) = (SHARED_V4.to_string(), OWNED_V4.to_string());
     let first = Server::start(&network, "echo", &["-a", &shared, "-a", &owned]);
     let again = server_command(&network.server, "discard", &["-p", "7", "-a", &shared]);
     let words = ["server0 already has an XDP program"];
+    // Not that the port is taken, of an address that the kernel has, which it is as well.
     refused(again, ANYTHING_ELSE, &words);
-    // The kernel knows nothing of this address; but an interface has room for one server.
     let again = server_command(&network.server, "discard", &["-p", "7", "-a", &owned]);
     refused(again, ANYTHING_ELSE, &words);
     // The first has not noticed.

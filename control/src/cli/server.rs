@@ -9,7 +9,7 @@ use anyhow::Context;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::Failure;
 use super::flags::Flags;
@@ -159,7 +159,10 @@ fn serve(source: Source) -> Result<(), Failure> {
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    tokio.block_on(run_until_told(source, configuration))
+    let served = tokio.block_on(run_until_told(source, configuration));
+    // Not waiting for a disk.
+    tokio.shutdown_background();
+    served
 }
 
 /// The signals that a server heeds.
@@ -228,12 +231,12 @@ async fn run_until_told(source: Source, configuration: Configuration) -> Result<
             () = plane.watch() => Ok(()),
         }
     };
-    let closed = Notify::new();
+    let (close, closed) = watch::channel(false);
     let live = async {
         live(&runtime, &reloader, signals).await;
-        closed.notify_one();
+        close.send_replace(true);
     };
-    let live_and_log = async { tokio::join!(live, write_log(log, &closed, &plane)) };
+    let live_and_log = async { tokio::join!(live, write_log(log, closed, &plane)) };
     tokio::select! {
         result = attend => result?,
         _ = live_and_log => {}
@@ -305,7 +308,7 @@ fn open_log(file: Option<&Path>) -> Result<Option<AccessLog>, Failure> {
     log.transpose()
 }
 
-async fn write_log(log: Option<AccessLog>, closed: &Notify, plane: &ControlPlane) {
+async fn write_log(log: Option<AccessLog>, closed: watch::Receiver<bool>, plane: &ControlPlane) {
     if let Some(mut log) = log {
         log.write_until(closed, plane).await;
     }

@@ -66,8 +66,8 @@ impl SettingChange {
     /// As listeners are told: what is new, what is no more, and what changes.
     fn sign(&self) -> char {
         match (self.from.as_str(), self.to.as_str()) {
-            (NONE, _) => '+',
-            (_, NONE) => '-',
+            (NONE, table) if table.starts_with('{') => '+',
+            (table, NONE) if table.starts_with('{') => '-',
             _ => '~',
         }
     }
@@ -158,21 +158,24 @@ fn compare(prefix: &str, from: &Table, to: &Table) -> Vec<SettingChange> {
             compare(&format!("{prefix}{key}."), from, to)
         }
         (from, to) if from == to => Vec::new(),
-        (from, to) => vec![SettingChange {
-            key: format!("{prefix}{key}"),
-            from: written(from, to),
-            to: written(to, from),
-        }],
+        (from, to) => {
+            let is_entry = prefix == "pool." || key.parse::<SocketAddr>().is_ok();
+            let nothing = if is_entry { NONE } else { "default" };
+            vec![SettingChange {
+                key: format!("{prefix}{key}"),
+                from: written(from, nothing),
+                to: written(to, nothing),
+            }]
+        }
     };
     keys.flat_map(change).collect()
 }
 
-fn written(value: Option<&Value>, other: Option<&Value>) -> String {
-    match (value, other) {
-        (None, Some(Value::Table(_))) => NONE.to_owned(),
-        (None, _) => "default".to_owned(),
-        (Some(Value::String(text)), _) => text.clone(),
-        (Some(value), _) => value.to_string(),
+fn written(value: Option<&Value>, nothing: &str) -> String {
+    match value {
+        None => nothing.to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
     }
 }
 

@@ -117,8 +117,7 @@ impl ControlPlane {
     ) -> Result<(), StartError> {
         let suits = |local: &&LocalAddress| {
             let is_there = interface.is_none_or(|interface| local.interface == interface);
-            let reaches = !ip::is_link_local(local.address) || ip::is_link_local(host);
-            is_there && reaches && local.address.is_ipv4() == host.is_ipv4()
+            is_there && reaches(local, host)
         };
         let sources = self.addresses().iter().filter(suits);
         let sources: Vec<IpAddr> = sources.map(|local| local.address).collect();
@@ -283,6 +282,13 @@ fn is_unknown(way: &&Option<Way>) -> bool {
 fn has_host(pool: &PoolSettings, host: IpAddr) -> bool {
     let mut backends = pool.backends.iter();
     backends.any(|backend| backend.endpoint.address == host)
+}
+
+/// Whether connections from an address can reach a host, as far as the two tell.
+pub(super) fn reaches(local: &LocalAddress, host: IpAddr) -> bool {
+    let is_far = !ip::is_link_local(host);
+    let is_of_link = ip::is_link_local(local.address);
+    local.address.is_ipv4() == host.is_ipv4() && !(is_far && is_of_link)
 }
 
 /// The hosts of all backends.

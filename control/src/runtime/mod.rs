@@ -173,7 +173,7 @@ impl Runtime {
 
     /// The first part of [`stop`](Self::stop), in which all can still be asked.
     pub async fn close(&self, patience: impl Future<Output = ()>) {
-        self.plane.take_no_more();
+        self.plane.take_no_more().await;
         let workers = self.plane.workers();
         workers.iter().for_each(WorkerHandle::drain);
         self.wait_until_closed(patience).await;

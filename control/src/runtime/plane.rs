@@ -235,7 +235,9 @@ impl ControlPlane {
     }
 
     /// No listener is added from now on.
-    pub(super) fn take_no_more(&self) {
+    pub(super) async fn take_no_more(&self) {
+        // Not in the middle of a change.
+        let _listening = self.listening.lock().await;
         self.ending.store(true, Ordering::Relaxed);
     }
 

@@ -179,16 +179,20 @@ impl ControlPlane {
         empty: &mut Vec<Vec<AccessRecord>>,
         mut take: impl FnMut(Vec<AccessRecord>, u64, Instant),
     ) -> Result<(), AskError> {
+        let mut failed = Ok(());
         for worker in &self.workers {
             let buffer = empty.pop().unwrap_or_default();
             let exchange = move |now, worker: &mut Served| {
                 let (records, lost) = worker.app_mut().proxy_mut().exchange_log(buffer);
                 (records, lost, now)
             };
-            let (records, lost, now) = worker.ask(exchange).await?;
-            take(records, lost, now);
+            match worker.ask(exchange).await {
+                Ok((records, lost, now)) => take(records, lost, now),
+                // Others still have what they have.
+                Err(error) => failed = failed.and(Err(error)),
+            }
         }
-        Ok(())
+        failed
     }
 
     /// What all workers together know of each pool that has backends or clients, by name.

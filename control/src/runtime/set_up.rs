@@ -104,6 +104,10 @@ pub async fn rehearse(options: &ServerOptions) -> Result<(), StartError> {
     for (endpoint, _) in endpoints(options, &addresses) {
         served(&addresses, endpoint)?;
     }
+    if !options.pools.is_empty() {
+        let ports = source_ports::choose(options.source_ports.as_ref(), &addresses);
+        source_ports::check(&ports, &addresses)?;
+    }
     let kernel = plans.iter().flat_map(|plan| &plan.kernel);
     let here: Vec<IpAddr> = kernel
         .copied()
@@ -113,10 +117,7 @@ pub async fn rehearse(options: &ServerOptions) -> Result<(), StartError> {
         if here.contains(&host) {
             return Err(StartError::BackendIsHere(host));
         }
-        if !addresses
-            .iter()
-            .any(|local| local.address.is_ipv4() == host.is_ipv4())
-        {
+        if !addresses.iter().any(|local| backends::reaches(local, host)) {
             let names: Vec<_> = plans.iter().map(InterfacePlan::name).collect();
             let interface = names.join(" or ");
             return Err(StartError::NoSource { host, interface });

@@ -134,9 +134,9 @@ impl XdpDevice {
             }
             self.judge(send(self.rings.fd(), &[], SendFlags::DONTWAIT).map(|_| ()))?;
             // Room in the completion ring is what the kernel may be waiting for.
-            self.rings.complete();
+            let made_room = self.rings.complete();
             let before = std::mem::replace(&mut queued, self.rings.queued());
-            if queued == before {
+            if queued == before && !made_room {
                 break;
             }
         }

@@ -405,9 +405,10 @@ impl Rings {
         }
     }
 
-    /// Takes back all frames that the kernel has sent.
+    /// Takes back all frames that the kernel has sent; whether there were any.
     #[inline]
-    pub(crate) fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) -> bool {
+        let before = self.ledger.transmitting;
         while self.ledger.transmitting > 0 {
             // SAFETY: the ring and the descriptors are of the same memory.
             let done = unsafe { self.parts.completion.consume(&mut self.scratch) };
@@ -428,6 +429,7 @@ impl Rings {
                 }
             }
         }
+        self.ledger.transmitting < before
     }
 
     /// Gives the kernel free slots to receive into, up to the receive share.

@@ -56,17 +56,17 @@ fn backends(text: &mut Text, report: &ServerReport) {
     let backends: Vec<(&str, &BackendReport)> = backends
         .flat_map(|(pool, report)| report.backends.iter().map(|it| (pool.as_str(), it)))
         .collect();
-    let gauges: [Gauge<BackendReport>; 2] = [
-        ("backend_up", "1 if it gets connections", |it| {
-            usize::from(it.standing == Standing::Up)
-        }),
-        ("backend_held", "Connections and attempts now", |it| it.held),
-    ];
-    for (name, help, get) in gauges {
-        let mut family = text.family(Kind::Gauge, name, help);
-        for (pool, backend) in &backends {
-            family.sample(&labels(pool, backend), get(backend));
-        }
+    let mut family = text.family(Kind::Gauge, "backend_up", "1 if it gets connections");
+    // One that is removed is not meant to.
+    let meant = |(_, it): &&(&str, &BackendReport)| it.standing != Standing::Removed;
+    for (pool, backend) in backends.iter().filter(meant) {
+        let is_up = usize::from(backend.standing == Standing::Up);
+        family.sample(&labels(pool, backend), is_up);
+    }
+    let held = "Connections and attempts now";
+    let mut family = text.family(Kind::Gauge, "backend_held", held);
+    for (pool, backend) in &backends {
+        family.sample(&labels(pool, backend), backend.held);
     }
     for (nth, (name, help, _)) in Tally::default().table().enumerate() {
         let mut family = text.family(Kind::Counter, &metric_name(name), help);

@@ -239,7 +239,7 @@ impl Pool {
     }
 
     pub(super) fn report(&self, now: Instant) -> PoolReport {
-        let former = self.former.iter().filter(|backend| backend.held > 0);
+        let former = self.former.iter();
         let former = former.map(|backend| (backend, Standing::Removed));
         let present = self.backends.iter();
         let present = present.map(|backend| (backend, backend.standing(now)));
