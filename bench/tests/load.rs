@@ -190,7 +190,7 @@ fn a_comparison_of_one_pair_says_that_it_shows_nothing() {
 #[test]
 fn bulk_is_shown_beside_the_kernel_with_its_offloads_without_a_goal() {
     let table = text("compare down-jumbo --pairs 1 --seconds 1");
-    let offloads = table.lines().find(|line| line.contains("KernelOffloads"));
+    let offloads = table.lines().find(|line| line.contains("kernel-offloads"));
     let offloads = offloads.unwrap_or_else(|| panic!("no row in {table}"));
     assert!(!offloads.contains(">="), "{offloads}");
     assert!(table.contains(">= 1.20"), "{table}");
@@ -199,7 +199,14 @@ fn bulk_is_shown_beside_the_kernel_with_its_offloads_without_a_goal() {
 #[test]
 fn the_stack_alone_needs_no_rights() {
     let table = text("stack --connections 1,64");
-    for work in ["echo", "text in", "text out", "open and close", "timer"] {
+    for work in [
+        "echo",
+        "text in",
+        "text out",
+        "open and close",
+        "timer",
+        "rest, and",
+    ] {
         assert!(table.contains(work), "no {work} in {table}");
     }
 }
