@@ -66,7 +66,7 @@ impl Work {
         // The memory that all of them need is touched once, and the caches are warm.
         play.go_on(connections, SPAN / 5);
         let (done, took) = play.go_on(1, SPAN);
-        took.as_nanos() as f64 / done as f64
+        took.as_nanos() as f64 / done.max(1) as f64
     }
 
     /// Does so many rounds; returns how often the work was done.
@@ -103,13 +103,17 @@ impl Play {
         }
     }
 
-    /// Does rounds of it, until it was done so often at least and so much time is over.
+    /// Does rounds of it, until it was done so often at least and so much time is over, or one
+    /// comes to nothing.
     fn go_on(&mut self, least: usize, span: Duration) -> (usize, Duration) {
         let (mut done, mut took, began) = (0, Duration::ZERO, Instant::now());
         while done < least || began.elapsed() < span {
             let (times, span) = self.round();
             done += times;
             took += span;
+            if times == 0 {
+                break;
+            }
         }
         (done, took)
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::limits::{REST_AFTER, REST_DOUBLINGS};
 
-/// The patience with one flow. To rest and to go on costs more than a request, so who speaks now
-/// and then is to do it seldom.
+/// The patience with one flow. To rest and to go on costs half an echo, so who speaks now and then
+/// is to do it seldom.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Patience {
     doublings: u8,
