@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use wirepath_apps::Service;
 
 use super::Failure;
-use super::servers::print;
+use super::servers::{block_on, print};
 use crate::config::{Back, Configuration, ListenerEntry, Source};
 use crate::runtime::rehearse;
 
@@ -104,10 +104,8 @@ fn summary(configuration: &Configuration) -> String {
 
 /// What keeps a server from it on this machine; the file may be for another.
 fn obstacles(configuration: &Configuration) -> Result<Vec<String>, Failure> {
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let rehearsed = tokio.block_on(rehearse(&configuration.options()));
+    let options = configuration.options();
+    let rehearsed = block_on(async { Ok::<_, Failure>(rehearse(&options).await) })?;
     let metrics = configuration.metrics.and_then(|address| {
         let error = TcpListener::bind(address).err()?;
         // A server that runs has it.

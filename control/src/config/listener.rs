@@ -45,8 +45,8 @@ impl Setting for Place {
                 address: None,
                 port: u16::try_from(*port).ok()?,
             },
-            Written::Text(text) => {
-                let endpoint: SocketAddr = text.parse().ok()?;
+            Written::Text(_) => {
+                let endpoint = SocketAddr::read(written)?;
                 Self {
                     address: Some(endpoint.ip()),
                     port: endpoint.port(),
@@ -72,10 +72,7 @@ impl Setting for SocketAddr {
     }
 
     fn read(written: &Written) -> Option<Self> {
-        let Written::Text(text) = written else {
-            return None;
-        };
-        let endpoint: Self = text.parse().ok()?;
+        let endpoint: Self = written.text()?.parse().ok()?;
         (endpoint.port() > 0).then_some(endpoint)
     }
 
@@ -91,10 +88,7 @@ impl Setting for IpNet {
     }
 
     fn read(written: &Written) -> Option<Self> {
-        match written {
-            Written::Text(text) => text.parse().ok(),
-            Written::Integer(_) => None,
-        }
+        written.text()?.parse().ok()
     }
 
     fn write(&self) -> Written {

@@ -17,6 +17,16 @@ pub(super) enum Written {
     Text(String),
 }
 
+impl Written {
+    /// `None` of a number.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Integer(_) => None,
+        }
+    }
+}
+
 /// How a setting is read and written.
 pub(super) trait Setting: Sized {
     /// What is allowed, as the end of "must be ...".
@@ -134,10 +144,7 @@ impl<const MIN: u32, const MAX: u32> Setting for Period<MIN, MAX> {
     }
 
     fn read(written: &Written) -> Option<Self> {
-        let Written::Text(text) = written else {
-            return None;
-        };
-        let time = humantime::parse_duration(text).ok()?;
+        let time = humantime::parse_duration(written.text()?).ok()?;
         let millis = u32::try_from(time.as_millis()).ok()?;
         let is_whole = time.subsec_nanos() % 1_000_000 == 0;
         (is_whole && (MIN..=MAX).contains(&millis)).then_some(Self(Millis(millis)))
@@ -327,10 +334,7 @@ impl Setting for PortRange {
     }
 
     fn read(written: &Written) -> Option<Self> {
-        let Written::Text(text) = written else {
-            return None;
-        };
-        let (first, last) = text.split_once('-')?;
+        let (first, last) = written.text()?.split_once('-')?;
         let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         (1..=last).contains(&first).then_some(Self(first, last))
     }

@@ -30,12 +30,36 @@ use super::{ControlPlane, ListenerSettings, Runtime, ServerOptions, StartError, 
 /// Hop limit of what we send, as Linux has it.
 const HOP_LIMIT: u8 = 64;
 
+/// What a server would consist of. Nothing is changed to know it.
+struct Prospect {
+    cores: Vec<CoreId>,
+    plans: Vec<InterfacePlan>,
+    /// Workers.
+    count: usize,
+    addresses: Vec<LocalAddress>,
+}
+
+impl Prospect {
+    async fn of(options: &ServerOptions) -> Result<Self, StartError> {
+        let cores = check_cores(&options.cores)?;
+        let plans = survey(options).await?;
+        check_addresses(&plans)?;
+        Ok(Self {
+            cores,
+            count: count_workers(options, &plans)?,
+            addresses: plans.iter().flat_map(|it| it.addresses.clone()).collect(),
+            plans,
+        })
+    }
+}
+
 pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError> {
-    let cores = check_cores(&options.cores)?;
-    let plans = survey(&options).await?;
-    check_addresses(&plans)?;
-    let count = count_workers(&options, &plans)?;
-    let addresses: Vec<LocalAddress> = plans.iter().flat_map(|it| it.addresses.clone()).collect();
+    let Prospect {
+        cores,
+        plans,
+        count,
+        addresses,
+    } = Prospect::of(&options).await?;
     plans.iter().try_for_each(InterfacePlan::check_free)?;
     // Before the XDP programs, whose drivers would complain less clearly.
     check_ports(&options, &addresses)?;
@@ -96,11 +120,9 @@ pub(super) async fn start(options: ServerOptions) -> Result<Runtime, StartError>
 /// # Errors
 /// The first of the reasons.
 pub async fn rehearse(options: &ServerOptions) -> Result<(), StartError> {
-    check_cores(&options.cores)?;
-    let plans = survey(options).await?;
-    check_addresses(&plans)?;
-    count_workers(options, &plans)?;
-    let addresses: Vec<LocalAddress> = plans.iter().flat_map(|it| it.addresses.clone()).collect();
+    let Prospect {
+        plans, addresses, ..
+    } = Prospect::of(options).await?;
     for (endpoint, _) in endpoints(options, &addresses) {
         served(&addresses, endpoint)?;
     }
